@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # the process edge: kept in a file for whoever mends it
+    except Exception as error:  # noqa: BLE001  the process edge: kept in a file for whoever mends it
         return _complain(f"unexpected {type(error).__name__}: {error}; details are in {_keep_traceback()}", 1)
 
 

@@ -24,7 +24,7 @@ class Kind(StrEnum):
 def make(
     kind: Annotated[Kind, typer.Argument(help="credit: a table of loans; surfaces: pictures with defects and masks")],
     out: Annotated[Path, typer.Option(help="folder to write into; made if it is not there")],
-    rows: Annotated[int, typer.Option(min=1, help="rows of a table, or pictures; 0 takes the usual number")] = 0,
+    rows: Annotated[int, typer.Option(min=0, help="rows of a table, or pictures; 0 takes the usual number")] = 0,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
