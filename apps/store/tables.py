@@ -72,6 +72,7 @@ class Model(Base):
     manifest_sha256: Mapped[str] = mapped_column(String(64))
     metrics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
+    promoted_at: Mapped[datetime | None] = mapped_column(comment="when it first became champion; rollback follows it")
     row_version: Mapped[int] = mapped_column(default=1, comment="compare-and-swap on every change of state")
 
 
@@ -106,7 +107,10 @@ class Schedule(Base):
 
 
 class Job(Base):
-    """One batch; `state` is queued, running, done, failed or cancelled. The model version is pinned at creation."""
+    """One batch; `state` is queued, running, done, failed or cancelled. The model version is pinned at creation.
+
+    `lease_until`, `fence` and `worker` belong to whoever writes the out file once all chunks have ended.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (UniqueConstraint("schedule_id", "due_at", name="one_run_per_due_time"),)
@@ -123,6 +127,12 @@ class Job(Base):
     schedule_id: Mapped[int | None] = mapped_column(ForeignKey("schedules.id"))
     due_at: Mapped[datetime | None]
     chunks_total: Mapped[int] = mapped_column(default=0)
+    rows_total: Mapped[int] = mapped_column(default=0, comment="rows or pictures")
+    attempt: Mapped[int] = mapped_column(default=0, comment="how often the out file was begun")
+    fence: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(200))
+    lease_until: Mapped[datetime | None]
+    published_at: Mapped[datetime | None] = mapped_column(comment="last hint to write the out file")
     created_at: Mapped[datetime] = mapped_column(index=True)
     finished_at: Mapped[datetime | None]
 
@@ -143,19 +153,26 @@ class Chunk(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     number: Mapped[int]
-    payload: Mapped[dict[str, Any]] = mapped_column(comment="object key of the rows, first row, number of rows")
+    payload: Mapped[dict[str, Any]] = mapped_column(comment="object key of the rows, or the list of pictures")
+    first_row: Mapped[int] = mapped_column(comment="place of its first row in the input, from 0")
+    rows: Mapped[int]
+    failed: Mapped[int] = mapped_column(default=0, comment="rows with an error, once it has ended")
     state: Mapped[str] = mapped_column(String(20))
     attempt: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(200))
     lease_until: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
-    error: Mapped[str | None] = mapped_column(Text)
+    published_at: Mapped[datetime | None] = mapped_column(comment="last hint to the broker; null: none is out")
+    error: Mapped[str | None] = mapped_column(Text, comment="why the last attempt failed")
     finished_at: Mapped[datetime | None]
 
 
 class Result(Base):
-    """One scored case. `job_id` is null for a case that came in alone through the gateway."""
+    """One scored case. `job_id` is null for a case that came in alone through the gateway.
+
+    Each of `reasons` is {code, words, contribution, feature, value, text}, `text` as in the out file.
+    """
 
     __tablename__ = "results"
     __table_args__ = (
@@ -172,7 +189,7 @@ class Result(Base):
     score: Mapped[float | None] = mapped_column(Float)
     probability: Mapped[float | None] = mapped_column(Float)
     decision: Mapped[str | None] = mapped_column(String(10))
-    reasons: Mapped[list[Any]] = mapped_column(default=list, comment="code, words, contribution, value")
+    reasons: Mapped[list[Any]] = mapped_column(default=list, comment="strongest first")
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(index=True)
 
