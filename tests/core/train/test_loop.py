@@ -87,7 +87,7 @@ def test_training_learns() -> None:
     _, report = run(None, steps=120)
     assert report.evaluations[-1]["accuracy"] >= 0.85
     assert report.history[-1]["total"] < report.history[0]["total"] * 0.7
-    assert report.steps == 120 and report.epochs == 20 and report.resumed_at == 0
+    assert (report.steps, report.epochs, report.resumed_at) == (120, 20, 0)
     assert [entry["step"] for entry in report.history] == list(range(10, 121, 10))
 
 
