@@ -98,7 +98,7 @@ def counts_by_verdict(db: sqlalchemy.Engine, wanted: InspectionFilter) -> dict[s
     """Return the number of pictures by verdict."""
     query = select(Inspection.verdict, func.count()).where(*_conditions(wanted)).group_by(Inspection.verdict)
     with reading(db) as session:
-        return dict(session.execute(query).tuples())
+        return {row[0]: row[1] for row in session.execute(query)}
 
 
 def _conditions(wanted: InspectionFilter) -> list[ColumnElement[bool]]:

@@ -43,15 +43,17 @@ def add_key(
 
 def check_key(db: sqlalchemy.Engine, secret: str) -> ApiKey:
     """Return the key that the secret belongs to. KeyRefusedError for any that may not be used."""
+    if not secret.isascii() or not secret.isprintable():
+        raise _refused()
     prefix = secret.removeprefix(_MARK)[:_PREFIX]
     with reading(db) as session:
         key = session.scalars(select(ApiKey).where(ApiKey.prefix == prefix)).first()
-    digest = hashlib.sha256(secret.encode(errors="surrogateescape")).digest()
+    digest = hashlib.sha256(secret.encode()).digest()
     matches = hmac.compare_digest(digest, key.sha256 if key else b"\0" * 32)
     if key is None or not matches or key.revoked_at is not None:
-        raise KeyRefusedError("this API key is not valid; make one with assay keys add")
+        raise _refused()
     if key.expires_at is not None and key.expires_at <= datetime.now(UTC):
-        raise KeyRefusedError("this API key is not valid; make one with assay keys add")
+        raise _refused()
     return key
 
 
@@ -71,3 +73,7 @@ def revoke_key(db: sqlalchemy.Engine, prefix: str, *, actor: str = "local") -> A
             key.revoked_at = datetime.now(UTC)
             audit.append(session, actor=actor, action="key.revoke", subject=key.prefix, detail={"name": key.name})
         return key
+
+
+def _refused() -> KeyRefusedError:
+    return KeyRefusedError("this API key is not valid; make one with assay keys add")

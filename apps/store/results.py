@@ -119,7 +119,7 @@ def counts_by_decision(db: sqlalchemy.Engine, wanted: ResultFilter) -> dict[str,
     decision = func.coalesce(Result.decision, "error")
     query = select(decision, func.count()).where(*_conditions(wanted)).group_by(decision)
     with reading(db) as session:
-        return dict(session.execute(query).tuples())
+        return {row[0]: row[1] for row in session.execute(query)}
 
 
 def histogram(db: sqlalchemy.Engine, wanted: ResultFilter, *, width: float = 20.0) -> list[Bin]:
