@@ -47,6 +47,7 @@ REFUSED: tuple[tuple[bytes, int, str], ...] = (
 # In the compressed data of a JPEG, FF is followed by 00 (a stuffed byte), D0-D7 (a restart) or FF (fill).
 JPEG_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..SOF15 without DHT, JPG and DAC
+BMP_HEADER_SIZES = frozenset({12, 40, 52, 56, 64, 108, 124})
 TIFF_SIZES = {1: 1, 3: 2, 4: 4, 16: 8}  # bytes a value of the types BYTE, SHORT, LONG, LONG8
 TIFF_LETTERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 MAX_TIFF_PAGES = 1000
@@ -67,21 +68,22 @@ class Header:
     white_is_zero: bool = False
     planar: bool = False  # a TIFF with its channels one after the other
     pages: int = 1  # full-size pictures in the file
+    frame: int = 0  # where the asked page stands among all pictures of the file, thumbnails counted
     trailing_bytes: int = 0  # bytes after the end of the picture
 
 
-def read_header(content: bytes, *, name: str) -> Header:
-    """Read format and size, and walk the file's frame to its end.
+def read_header(content: bytes, *, name: str, page: int = 0) -> Header:
+    """Read format and size, and walk the file's frame to its end; of a TIFF, those of page `page`.
 
     Raises InputError with code BAD_IMAGE (empty, garbage, cut off, checksum wrong) or UNSUPPORTED_IMAGE (a kind of
     file, or of sample, that is not read). `name` is what the message calls the picture.
     """
     kind = picture_format(content, name=name)
-    readers = {"PNG": _png_header, "JPEG": _jpeg_header, "BMP": _bmp_header, "TIFF": _tiff_header}
+    readers = {"PNG": _png_header, "JPEG": _jpeg_header, "BMP": _bmp_header}
     try:
-        header = readers[kind](content, name)
-    except (struct.error, IndexError) as error:
-        raise bad_image(name, f"the {kind} file ends inside its header ({len(content)} bytes)") from error
+        header = _tiff_header(content, name, page) if kind == "TIFF" else readers[kind](content, name)
+    except (struct.error, IndexError, OverflowError) as error:
+        raise bad_image(name, f"the header of the {kind} file points past its {len(content)} bytes") from error
     if header.width_px < 1 or header.height_px < 1:
         raise bad_image(name, f"its header says {header.width_px} x {header.height_px} pixels")
     return header
@@ -190,21 +192,21 @@ def _jpeg_header(content: bytes, name: str) -> Header:
 
 def _bmp_header(content: bytes, name: str) -> Header:
     (size,) = struct.unpack_from("<I", content, 14)
-    if size == 12:
-        width, height, _, bits = struct.unpack_from("<HHHH", content, 18)
-    elif size >= 40:
-        width, height, _, bits = struct.unpack_from("<iiHH", content, 18)
-    else:
-        raise bad_image(name, f"the BMP header says it is {size} bytes long")
+    if size not in BMP_HEADER_SIZES:
+        raise bad_image(name, f"the file begins with BM, but its header says it is {size} bytes long")
+    width, height, planes, bits = struct.unpack_from("<HHHH" if size == 12 else "<iiHH", content, 18)
+    if planes != 1 or bits not in {1, 4, 8, 16, 24, 32}:
+        raise bad_image(name, f"the BMP header says {planes} planes of {bits} bits")
     channels = 1 if bits <= 8 else 3
     return Header(format="BMP", width_px=width, height_px=abs(height), channels=channels, bits=8)
 
 
-def _tiff_header(content: bytes, name: str) -> Header:
-    pages = [tags for tags in _tiff_pages(content, name) if not tags.get(254, (0,))[0] & 1]  # 1: a thumbnail
-    if not pages:
-        raise bad_image(name, "the TIFF file holds no picture")
-    tags = pages[0]
+def _tiff_header(content: bytes, name: str, page: int) -> Header:
+    frames = enumerate(_tiff_pages(content, name))
+    pages = [(frame, tags) for frame, tags in frames if not tags.get(254, (0,))[0] & 1]  # 1: a thumbnail
+    if not 0 <= page < len(pages):
+        raise InputError(f"{name} has {len(pages)} pages, and no page {page} (the first is 0)", code="BAD_IMAGE")
+    frame, tags = pages[page]
     sample = {1: "unsigned", 2: "signed", 3: "float", 4: "unsigned"}.get(tags.get(339, (1,))[0])
     if sample is None:
         raise unsupported(name, f"is a TIFF with sample format {tags[339][0]}")
@@ -221,6 +223,7 @@ def _tiff_header(content: bytes, name: str) -> Header:
         white_is_zero=tags.get(262, (1,))[0] == 0,
         planar=tags.get(284, (1,))[0] == 2 and tags.get(277, (1,))[0] > 1,
         pages=len(pages),
+        frame=frame,
     )
 
 

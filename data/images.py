@@ -87,13 +87,13 @@ def decode(
     name = path or image_id
     if bits is not None and not 8 <= bits <= 16:
         raise InputError(f"bits must lie in 8..16 (of a 16-bit sample), got {bits}")
-    header = read_header(content, name=name)
+    header = read_header(content, name=name, page=page or 0)
     _refuse_what_is_too_large(header, name, max_pixels)
     _refuse_what_is_not_read(header, name, page)
     if header.bits > 8:
-        pixels, notes, orientation = _decode_deep(content, header, name, page or 0, bits)
+        pixels, notes, orientation = _decode_deep(content, header, name, bits)
     else:
-        pixels, notes, orientation = _decode_8_bit(content, header, name, page or 0)
+        pixels, notes, orientation = _decode_8_bit(content, header, name)
     if orientation in UPRIGHT:
         pixels = np.ascontiguousarray(UPRIGHT[orientation](pixels))
         notes.append(f"EXIF orientation {orientation} applied")
@@ -140,10 +140,8 @@ def _refuse_what_is_too_large(header: Header, name: str, max_pixels: int) -> Non
 def _refuse_what_is_not_read(header: Header, name: str, page: int | None) -> None:
     if header.pages > 1 and page is None:
         raise unsupported(name, f"holds {header.pages} pages and no page was asked for")
-    if page is not None and not 0 <= page < header.pages:
-        raise InputError(f"{name}: page must lie in 0..{header.pages - 1}, got {page}", code="BAD_IMAGE")
-    if page and header.format == "PNG":
-        raise unsupported(name, "is an animation, of which only page 0 can be read")
+    if page and header.format != "TIFF":
+        raise InputError(f"{name}: page must be 0 in a {header.format} file, got {page}", code="BAD_IMAGE")
     if not 1 <= header.channels <= 4:
         raise unsupported(name, f"has {header.channels} channels")
     if header.bits <= 8 and header.sample != "unsigned":
@@ -152,11 +150,13 @@ def _refuse_what_is_not_read(header: Header, name: str, page: int | None) -> Non
         raise unsupported(name, f"keeps channels of {header.bits} bits in separate planes")
 
 
-def _decode_8_bit(content: bytes, header: Header, name: str, page: int) -> tuple[NDArray[np.uint8], list[str], int]:
+def _decode_8_bit(content: bytes, header: Header, name: str) -> tuple[NDArray[np.uint8], list[str], int]:
     try:
         with PLUGINS[header.format](BytesIO(content)) as picture:
-            if page:
-                picture.seek(page)
+            if header.frame:
+                picture.seek(header.frame)
+            if {*picture.size} != {header.width_px, header.height_px}:  # or the check of the size could be led astray
+                raise ValueError(f"its headers contradict each other: {picture.size}")
             picture.load()
             return *_to_rgb(picture), _orientation(header.exif)
     except DECODER_ERRORS as error:
@@ -196,18 +196,20 @@ def _to_rgb(picture: Image.Image) -> tuple[NDArray[np.uint8], list[str]]:
 
 
 def _decode_deep(
-    content: bytes, header: Header, name: str, page: int, bits: int | None
+    content: bytes, header: Header, name: str, bits: int | None
 ) -> tuple[NDArray[np.uint8], list[str], int]:
     """Decode samples of more than 8 bits with OpenCV, which keeps them whole and turns TIFFs by itself."""
     cv2.utils.logging.setLogLevel(0)  # it would write to stderr what we raise
     buffer = np.frombuffer(content, np.uint8)
     try:
-        found, pictures = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=(page, page + 1))
+        found, pictures = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=(header.frame, header.frame + 1))
     except cv2.error as error:
         raise bad_image(name, f"the {header.format} file cannot be decoded ({error.err})") from error
     if not found:
         raise bad_image(name, f"the {header.format} file of {header.bits} bits a sample cannot be decoded")
     values: NDArray[Any] = pictures[0]
+    if values.shape[0] * values.shape[1] != header.width_px * header.height_px:
+        raise bad_image(name, f"its headers contradict each other: {values.shape}")
     if header.sample == "float":
         pixels, note = _floats_to_8_bit(values, name)
     else:
