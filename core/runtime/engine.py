@@ -11,13 +11,9 @@ from numpy.typing import NDArray
 from core.batch import Array, Batch
 from core.errors import AssayError, InputError
 from core.runtime.bundle import Bundle, open_bundle
+from core.runtime.calibrate import Calibrator
 from core.runtime.sessions import OnnxRunner, finite, no_infinity
-
-try:  # temporary, until both are there
-    from core.runtime.calibrate import Calibrator
-    from core.runtime.trees import TreeRunner
-except ImportError:
-    Calibrator = TreeRunner = None  # type: ignore[assignment,misc]
+from core.runtime.trees import TreeRunner
 
 MARGIN = "margin"  # (B,) log-odds: every model gives it
 
