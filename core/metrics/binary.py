@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
-LOG_LOSS_EDGE = 1e-15  # probabilities are cut to [edge, 1 - edge], so that one certain error is not infinite
+LOG_LOSS_EDGE = float(
+    np.finfo(np.float64).eps
+)  # probabilities are cut there, so that one certain error is not infinite
 
 
 @dataclass(frozen=True, kw_only=True)
