@@ -27,6 +27,7 @@ CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 ELEMENTS_PER_RUN = 4 * 2**20  # input numbers that go through a session at once; the rest of a batch waits
 DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})  # operators that ONNX Runtime brings itself
 
+_WARNING, _FATAL = 2, 4  # ONNX Runtime's levels of its log; warnings are its default
 _PACKAGES = ("onnxruntime", "onnxruntime-gpu")
 # ONNX Runtime's exceptions have no base class of their own
 _ORT_ERRORS = tuple(kind for kind in vars(ort_state).values() if isinstance(kind, type) and issubclass(kind, Exception))
@@ -114,7 +115,7 @@ def open_session(content: bytes, *, device: str, threads: int, name: str) -> ort
     providers = choose_providers(device, available)
     if CUDA in providers:
         _load_cuda_libraries()
-        session = _cuda_session(content, threads)
+        session = _cuda_session(content, threads, quiet=device == "auto")
         if session is not None:
             return session
         if device == "cuda":
@@ -150,11 +151,21 @@ def session_options(threads: int) -> ort.SessionOptions:
     if threads < 0:
         raise InputError(f"threads must be 0 (all cores) or more, got {threads}", code="BAD_OPTION")
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+    options.intra_op_num_threads = threads or cores()
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # only what is fatal: errors come as exceptions, and tell more
+    options.log_severity_level = _FATAL  # only what is fatal: errors come as exceptions, and tell more
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def cores(limit: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return how many cores this process may use: its affinity, and the quota of its container (cgroup 2)."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = limit.read_text().split()
+    except (OSError, ValueError):  # no cgroup 2 here
+        return allowed
+    return allowed if quota == "max" else max(1, min(allowed, round(int(quota) / int(period))))
 
 
 def check_one_runtime(installed: Callable[[str], bool] | None = None) -> None:
@@ -184,13 +195,19 @@ def check_graph(content: bytes, name: str) -> None:
         raise InputError(words, code="FOREIGN_OPERATORS")
 
 
-def _cuda_session(content: bytes, threads: int) -> ort.InferenceSession | None:
-    """Return a session that really runs on CUDA, or none. TF32 is off: answers must be those of the processor."""
+def _cuda_session(content: bytes, threads: int, *, quiet: bool) -> ort.InferenceSession | None:
+    """Return a session that really runs on CUDA, or none. TF32 is off: answers must be those of the processor.
+
+    Where CUDA was asked for, ONNX Runtime's own words (which library is missing) go to stderr; under `auto` none do.
+    """
     providers = [(CUDA, {"use_tf32": "0"}), CPU]
+    ort.set_default_logger_severity(_FATAL if quiet else _WARNING)
     try:
         session = ort.InferenceSession(content, session_options(threads), providers=providers, enable_fallback=0)
     except _ORT_ERRORS:
         return None
+    finally:
+        ort.set_default_logger_severity(_WARNING)
     return session if CUDA in session.get_providers() else None
 
 

@@ -72,6 +72,14 @@ def test_auto_falls_back_to_the_processor_and_says_so(
         OnnxRunner(tmp_path / "net.onnx", device="cuda")
 
 
+def test_auto_says_nothing_about_a_card_that_is_not_there(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, graph_of: Graph, weight: NDArray[np.float32]
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(graph_of(weight).SerializeToString())
+    OnnxRunner(tmp_path / "net.onnx", device="auto")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_cuda_is_used_where_it_works(tmp_path: Path, graph_of: Graph, weight: NDArray[np.float32]) -> None:
     (tmp_path / "net.onnx").write_bytes(graph_of(weight).SerializeToString())
     try:
@@ -93,12 +101,25 @@ def test_two_runtimes_at_once_are_refused_with_the_commands_to_type() -> None:
 
 
 def test_threads_follow_the_processors_of_this_process() -> None:
-    assert sessions.session_options(0).intra_op_num_threads == len(os.sched_getaffinity(0))
+    assert sessions.session_options(0).intra_op_num_threads == sessions.cores()
     options = sessions.session_options(3)
     assert options.intra_op_num_threads == 3
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     with pytest.raises(InputError, match="threads must be 0"):
         sessions.session_options(-1)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [("max 100000", 8), ("200000 100000", 2), ("50000 100000", 1), ("9900000 100000", 8), ("", 8), (None, 8)],
+)
+def test_cores_are_those_of_the_process_and_of_its_container(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str | None, expected: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)))
+    if limit is not None:
+        (tmp_path / "cpu.max").write_text(limit)
+    assert sessions.cores(tmp_path / "cpu.max") == expected
 
 
 def test_batches_are_cut_into_slices_and_come_back_whole(
