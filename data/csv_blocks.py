@@ -3,7 +3,7 @@
 import codecs
 import csv
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import numpy as np
@@ -13,8 +13,8 @@ import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from data.csv_quotes import open_quote_at, record_end
-from data.csv_sniff import looks_like_gb18030, open_bytes, read_bytes
+from data.csv_quotes import open_quote_at, record_end, torn_quote_at
+from data.csv_sniff import looks_like_gb18030, open_bytes, read_bytes, unclosed_quote
 from data.source import Source
 
 BLOCK_BYTES = 8 << 20
@@ -28,6 +28,7 @@ class Piece:
     table: pa.Table
     rows: NDArray[np.int64]  # data row in the file, from 0
     errors: dict[int, str]  # position in table -> "CODE: words"
+    loose: dict[int, list[str]] = field(default_factory=dict)  # position -> cells of a row that does not fit the header
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,10 @@ def csv_pieces(source: Source, keep: Collection[str]) -> Iterator[Piece]:
     cells only the columns in `keep` stay (by position), the rest is missing."""
     row = 0
     with open_bytes(source.path, source.compression) as stream:
-        for block in _blocks(_TextStream(stream, source), source):
+        decoded = _TextStream(stream, source)
+        for block in _blocks(decoded, source):
             piece = _parse(block, source, keep, row)
+            _check_quotes(piece.table, block, decoded)
             row += len(piece.rows)
             if len(piece.rows):
                 yield piece
@@ -130,11 +133,17 @@ def _behind_lines(text: bytes, count: int) -> tuple[int, int]:
 def _unclosed(stream: _TextStream, rest: bytes) -> InputError:
     source = stream.source
     at = open_quote_at(rest, source.delimiter) or 0
-    line = stream.lines() - rest.count(b"\n", at) + 1
-    return InputError(
-        f'{source.path}, line {line}: a quote (") is opened and never closed; close it or double it',
-        code="UNCLOSED_QUOTE",
-    )
+    return unclosed_quote(source.path, stream.lines() - rest.count(b"\n", at) + 1)
+
+
+def _check_quotes(table: pa.Table, block: _Block, stream: _TextStream) -> None:
+    """A quote that is never closed swallows rows when a later quote ends it; the cell then holds a line end."""
+    if block.holds(b'"') and any(pc.any(pc.match_substring(column, "\n")).as_py() for column in table.columns):
+        text, delimiter = block.text[block.start : block.end], stream.source.delimiter
+        at = torn_quote_at(text, delimiter)
+        if at is not None:
+            line = stream.lines() - block.text.count(b"\n", block.start + at) + 1
+            raise unclosed_quote(stream.source.path, line)
 
 
 def _parse(block: _Block, source: Source, keep: Collection[str], first_row: int) -> Piece:
@@ -150,15 +159,14 @@ def _parse(block: _Block, source: Source, keep: Collection[str], first_row: int)
     if bad:  # many threads do not tell which row it was; one does
         bad.clear()
         table = _read(block, source, note, threads=False)
-    errors: dict[int, str] = {}
+    errors = {row.number - 1: _ragged(source, row, first_row) for row in bad}
+    loose = {row.number - 1: next(csv.reader([row.text], delimiter=source.delimiter), []) for row in bad}
     if bad:
-        table = _put_back(table, bad, source, keep)
-        for invalid in bad:
-            errors[invalid.number - 1] = _ragged(source, invalid, first_row)
+        table = _put_back(table, loose, source, keep)
     if block.holds(b"\0"):
         table = _mark_nul(table, errors, keep)
     rows = np.arange(first_row, first_row + table.num_rows, dtype=np.int64)
-    return Piece(table=table, rows=rows, errors=errors)
+    return Piece(table=table, rows=rows, errors=errors, loose=loose)
 
 
 def _read(block: _Block, source: Source, note: Callable[[arrow_csv.InvalidRow], str], *, threads: bool) -> pa.Table:
@@ -186,19 +194,18 @@ def _read(block: _Block, source: Source, note: Callable[[arrow_csv.InvalidRow], 
         raise InputError(f"{source.path}: the rows cannot be read as a table ({error})", code="UNREADABLE") from None
 
 
-def _put_back(table: pa.Table, bad: list[arrow_csv.InvalidRow], source: Source, keep: Collection[str]) -> pa.Table:
+def _put_back(table: pa.Table, loose: dict[int, list[str]], source: Source, keep: Collection[str]) -> pa.Table:
     """Insert the rows that do not fit the header at the places where they stood."""
-    cells = [next(csv.reader([row.text], delimiter=source.delimiter), []) for row in bad]
     columns = {
-        name: [row[place] if name in keep and place < len(row) else None for row in cells]
+        name: [cells[place] if name in keep and place < len(cells) else None for cells in loose.values()]
         for place, name in enumerate(source.columns)
     }
-    total = table.num_rows + len(bad)
+    total = table.num_rows + len(loose)
     order = np.empty(total, np.int64)
-    is_bad = np.zeros(total, bool)
-    is_bad[[row.number - 1 for row in bad]] = True
-    order[is_bad] = np.arange(table.num_rows, total)
-    order[~is_bad] = np.arange(table.num_rows)
+    is_loose = np.zeros(total, bool)
+    is_loose[list(loose)] = True
+    order[is_loose] = np.arange(table.num_rows, total)
+    order[~is_loose] = np.arange(table.num_rows)
     return pa.concat_tables([table, pa.table(columns, schema=table.schema)]).take(pa.array(order))
 
 

@@ -17,6 +17,16 @@ def open_quote_at(block: bytes, delimiter: str) -> int | None:
     return None
 
 
+def torn_quote_at(block: bytes, delimiter: str) -> int | None:
+    """Offset of the first quoted cell that reaches over a line end into another cell: a quote was never closed, and
+    the opening quote of a later cell closed it. None where there is no such cell."""
+    for match in _quoted_cell(delimiter).finditer(block):
+        behind = block[match.end() : match.end() + 1]
+        if behind not in (b"", b"\r", b"\n", delimiter.encode()) and b"\n" in match.group():
+            return match.start()
+    return None
+
+
 def record_end(block: bytes, delimiter: str) -> int:
     """Offset behind the last line end that is a record's end; 0 where the block holds no whole record."""
     cut = block.rfind(b"\n") + 1

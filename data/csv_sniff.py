@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from core.errors import InputError
+from data.csv_quotes import open_quote_at
 
 SAMPLE_BYTES = 1 << 18
 SAMPLE_CHARACTERS = 1 << 16
@@ -74,6 +75,8 @@ def sniff(path: Path, compression: str) -> Layout:
     delimiter = hinted or find_delimiter(body)
     records, header_lines = _records(body, delimiter)
     columns, header_notes = header_names(records[0] if records else [], path)
+    if whole and (at := open_quote_at(text.encode(), delimiter)) is not None:
+        raise unclosed_quote(path, text.encode().count(b"\n", 0, at) + 1)
     if whole and not any(any(cell.strip() for cell in record) for record in records[1:]):
         raise InputError(f"{path} holds a header and no rows; nothing can be read from it", code="NO_ROWS")
     notes += header_notes
@@ -109,6 +112,13 @@ def find_encoding(head: bytes, path: Path) -> tuple[str, list[str]]:
     raise InputError(
         f"{path}, line {line}: the text is neither UTF-8, UTF-16 nor GB18030; save the file as UTF-8",
         code="UNDECODABLE",
+    )
+
+
+def unclosed_quote(path: Path, line: int) -> InputError:
+    """The error for a quote that is opened in this line."""
+    return InputError(
+        f'{path}, line {line}: a quote (") is opened and never closed; close it or double it', code="UNCLOSED_QUOTE"
     )
 
 

@@ -31,7 +31,7 @@ def looks_like_dates(cells: Iterable[str]) -> bool:
 def parse_dates(series: pd.Series) -> NDArray[np.datetime64]:
     """Times (n,) as datetime64[s] in UTC; NaT where the cell is missing.
 
-    Read are datetime columns, ISO text (2024-01-31, 2024/1/31, with or without a time of day and a zone), 2024年1月31日,
+    Read are datetime columns, ISO text (2024-01-31, 2024/1/31, also with a time of day and a zone), 2024年1月31日,
     20240131, years alone, and Excel's day numbers from 10,000 (1927) to 80,000 (2119). Raises InputError naming the
     first row that is none of these.
     """

@@ -28,8 +28,8 @@ class Selection:
                 )
 
     def keep(self, piece: Piece) -> Piece:
-        """The rows of the piece that have all values. A row that could not be read is kept where one of the cells
-        that are left of it has the value: which column it belongs to cannot be known."""
+        """The rows of the piece that have all values. A row with too many or too few cells is kept where any of its
+        cells has the value, since nobody knows which cell belongs to which column."""
         if not self.where:
             return piece
         wanted = np.ones(len(piece.rows), bool)
@@ -37,6 +37,8 @@ class Selection:
             column = piece.table[name]
             wanted &= matches(column, value)
             self._remember(name, column)
+        for at, cells in piece.loose.items():
+            wanted[at] = set(self.where.values()) <= set(cells)
         if wanted.all():
             return piece
         places = np.flatnonzero(wanted)

@@ -95,7 +95,7 @@ def _chunks(
 ) -> Iterator[Chunk]:
     waiting: list[Piece] = []
     count = kept = 0
-    for piece in _pieces(source, text | selection.names, min(rows, 65_536)):
+    for piece in _pieces(source, text, min(rows, 65_536)):
         wanted = selection.keep(piece)
         if not len(wanted.rows):
             continue
