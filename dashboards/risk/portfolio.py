@@ -1,0 +1,219 @@
+"""Portfolio: how one model decided, how far it can be trusted, and the cases themselves."""
+
+from math import ceil
+
+import pandas as pd
+import streamlit as st
+
+from dashboards import address, charts, frame, plain, reads
+from dashboards.charts import Bins
+from dashboards.marks import DECISIONS, MARKS, signed
+from dashboards.reads import EvaluationLine, JobLine, ModelLine
+from dashboards.risk import reads as cases
+from dashboards.risk.reads import CaseFilter, CaseLine
+from dashboards.words import Words, utc
+
+CARDS = ("auc", "gini", "ks", "average_precision", "brier", "ece")
+
+
+def show() -> None:
+    words = frame.words()
+    st.caption(words("portfolio_caption"))
+    models = reads.models(kind="credit")
+    if not models:
+        frame.empty(
+            words("no_credit_model"),
+            "assay demo",
+            "assay train credit --data loans.csv --target defaulted --id loan_id --name loans",
+            words=words,
+        )
+        return
+    model, job, wanted = _filters(models, words)
+    counts, bins = _sums(wanted, job)
+    if not sum(counts.values()) and not wanted.decisions and not wanted.case_id:
+        command = f"assay score {model.label} --data loans.csv --out scored.csv --workers"
+        if wanted.job:
+            st.info(words("no_rows_yet"), icon=":material/hourglass_empty:")
+        else:
+            frame.empty(words("no_results"), command, words=words)
+    else:
+        _decisions(counts, bins, words)
+    _quality(model, words)
+    if sum(counts.values()):
+        _table(model, wanted, sum(counts.values()), words)
+
+
+def _filters(models: list[ModelLine], words: Words) -> tuple[ModelLine, JobLine | None, CaseFilter]:
+    box = st.container(border=True)
+    first, second, third = box.columns([2, 3, 2])
+    names = frame.model_names(models, words)
+    label = address.choice(first, "model", words("model"), list(names), _default(models), lambda key: names[key])
+    model = next(model for model in models if model.label == label)
+    jobs = {job.id: job for job in reads.jobs(model_id=model.id) if job.kind == "score"}
+    told = {key: f"{utc(job.created_at)} UTC · {words(job.mark)} · {key[:8]}" for key, job in jobs.items()}
+    told |= {"": words("all_jobs"), cases.ONLINE: words("online")}
+    newest = next((key for key, job in jobs.items() if job.state == "done"), next(iter(jobs), ""))
+    options = [*jobs, "", cases.ONLINE]
+    chosen = address.choice(second, "job", words("job"), options, newest, lambda key: told[key])
+    case_id = address.text(third, "q", words("search_case"))
+    left, right = box.columns([3, 4])
+    decisions = address.choices(left, "decision", [*DECISIONS, "failed"], words, lambda key: signed(key, words))
+    lowest, highest = address.span(right, "p", words("range_probability"))
+    wanted = CaseFilter(
+        model_id=model.id, job=chosen, decisions=decisions, lowest=lowest, highest=highest, case_id=case_id
+    )
+    return model, jobs.get(chosen), wanted
+
+
+def _default(models: list[ModelLine]) -> str:
+    """The model of the newest batch, else the newest champion."""
+    by_id = {model.id: model.label for model in models}
+    used = next((by_id[job.model_id] for job in reads.jobs() if job.model_id in by_id), None)
+    champions = [model for model in models if model.state == "champion"] or models
+    return used or max(champions, key=lambda model: model.created_at).label
+
+
+def _sums(wanted: CaseFilter, job: JobLine | None) -> tuple[dict[str, int], Bins]:
+    """Counts and bins, from the job's summary where that answers, else from the rows."""
+    if wanted.whole_job and job is not None and job.state == "done":
+        counts, bins = cases.summary_counts(job), cases.summary_bins(job)
+        if counts is not None and bins is not None:
+            return counts, bins
+    return cases.counts(wanted), cases.score_bins(wanted)
+
+
+def _decisions(counts: dict[str, int], bins: Bins, words: Words) -> None:
+    total = sum(counts.values())
+    columns = st.columns([3, 2], gap="medium", vertical_alignment="center")
+    with columns[0]:
+        figure = charts.score_by_decision(bins, words)
+        st.plotly_chart(figure, config=charts.CONFIG, alt=words("score_title"))
+    cards = [*columns[1].columns(2), *columns[1].columns(2)]
+    for place, outcome in zip(cards, [*DECISIONS, "failed"], strict=True):
+        count = counts.get(outcome, 0)
+        share = words("share", share=plain.percent(count / total if total else None))
+        frame.card(place, f"{MARKS[outcome].icon} {words(outcome)}", f"{count:,}", share)
+    columns[1].caption(words("points_note"))
+
+
+def _quality(model: ModelLine, words: Words) -> None:
+    st.subheader(words("quality"), anchor=False)
+    found = reads.evaluations(model_id=model.id)
+    if not found:
+        frame.empty(words("no_evaluation"), f"assay evaluate {model.label} --data labelled.csv", words=words)
+        return
+    evaluation = _evaluation(found, words)
+    metrics, curves = evaluation.metrics, evaluation.curves
+    for place, name in zip(st.columns(len(CARDS)), CARDS, strict=True):
+        frame.metric(place, name, metrics.get(name), words)
+    places = st.columns(3, gap="medium")
+    figures = []
+    if "roc" in curves:
+        figures.append((charts.roc(curves["roc"], _area(metrics), words), words("roc_title")))
+    if "calibration" in curves:
+        figures.append((charts.calibration(curves["calibration"], words), words("calibration_title")))
+    if "histogram" in curves:
+        figures.append((charts.forecast_by_outcome(curves["histogram"], words), words("outcome_title")))
+    for place, (figure, alt) in zip(places, figures, strict=False):
+        place.plotly_chart(figure, config=charts.CONFIG, alt=alt)
+    told = {name: _count(metrics.get(name)) for name in ("n", "positives")}
+    line = words("quality_on", data=plain.markdown(evaluation.data), time=utc(evaluation.created_at), **told)
+    st.caption(line)
+
+
+def _evaluation(found: list[EvaluationLine], words: Words) -> EvaluationLine:
+    if len(found) == 1:
+        return found[0]
+    told = {str(one.id): f"{one.data} · {utc(one.created_at)} UTC" for one in found}
+    place = st.columns([2, 3])[0]
+    chosen = address.choice(
+        place, "evaluation", words("evaluation"), list(told), str(found[0].id), lambda key: told[key]
+    )
+    return next(one for one in found if str(one.id) == chosen)
+
+
+def _area(metrics: dict[str, dict[str, float]]) -> str:
+    auc = metrics.get("auc") or {}
+    if auc.get("value") is None:
+        return ""
+    interval = f" [{auc['low']:.3f}, {auc['high']:.3f}]" if auc.get("low") is not None else ""
+    return f"AUC {auc['value']:.3f}{interval}"
+
+
+def _count(value: object) -> str:
+    number = value.get("value") if isinstance(value, dict) else value
+    return f"{number:,.0f}" if isinstance(number, int | float) else "–"
+
+
+def _table(model: ModelLine, wanted: CaseFilter, total: int, words: Words) -> None:
+    st.subheader(words("cases"), anchor=False)
+    bar = st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute")
+    told = {key: words(f"order_{key}") for key in ("input", "risk", "safe")}
+    order = address.choice(
+        bar.container(width=260), "order", words("order"), list(told), "input", lambda key: told[key]
+    )
+    pages = ceil(total / cases.PAGE_ROWS)
+    number = address.page_number(bar, pages, words)
+    _download(bar, model, wanted, order, total, words)
+    lines = cases.page(wanted, number, order)
+    table = st.dataframe(
+        _frame_of(lines, words),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"cases_{words.language}_{number}_{order}",
+        height=420,
+        column_config={
+            "score": st.column_config.NumberColumn(words("score_points"), format="%.0f"),
+            "probability": st.column_config.NumberColumn(words("range_probability"), format="percent"),
+            "case": words("case_id"),
+            "decision": words("decision"),
+            "reason": st.column_config.TextColumn(words("main_reason"), width="large"),
+            "created": words("created"),
+        },
+    )
+    chosen = table.selection.rows
+    if chosen and chosen[0] < len(lines):
+        line = lines[chosen[0]]
+        label = words("open_case", case=plain.markdown(line.case_id))
+        frame.link("risk/case.py", label, ":material/person_search:", case=line.case_id, run=str(line.id))
+    else:
+        first = (number - 1) * cases.PAGE_ROWS
+        shown = words("shown", first=first + 1, last=first + len(lines), total=total)
+        st.caption(f"{shown} · {words('select_hint')}")
+
+
+def _download(
+    place: st.delta_generator.DeltaGenerator, model: ModelLine, wanted: CaseFilter, order: str, total: int, words: Words
+) -> None:
+    if total > cases.MOST_EXPORTED:
+        place.caption(words("download_many", count=total, most=cases.MOST_EXPORTED))
+        return
+    parts = [model.name, f"v{model.version}", *wanted.decisions, f"{total}rows"]
+    place.download_button(
+        words("download", count=total),
+        lambda: cases.export_csv(wanted, order, model.name, model.version),
+        file_name="assay-" + "-".join(parts) + ".csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _frame_of(lines: list[CaseLine], words: Words) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "case": [line.case_id for line in lines],
+            "decision": [signed(line.outcome, words) for line in lines],
+            "score": [line.score for line in lines],
+            "probability": [line.probability for line in lines],
+            "reason": [
+                line.error or (cases.reason_words(line.reasons[0], words) if line.reasons else "") for line in lines
+            ],
+            "created": [utc(line.created_at) for line in lines],
+        }
+    )
+
+
+if __name__ == "__main__":
+    show()

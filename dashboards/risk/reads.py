@@ -1,0 +1,203 @@
+"""What the credit pages read: counts and bins summed up in SQL, pages of a hundred rows, the rows of an export."""
+
+import csv
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Integer, Row, cast, func, or_, select
+from sqlalchemy.orm import Session
+
+from apps.settings import load_settings
+from apps.store.database import open_database, reading
+from apps.store.tables import Result
+from dashboards import plain
+from dashboards.charts import Bins
+from dashboards.marks import DECISIONS
+from dashboards.reads import JobLine, cached
+from dashboards.words import Words
+
+PAGE_ROWS: Final = 100
+MOST_EXPORTED: Final = 200_000
+ONLINE: Final = "online"
+_SHIFT: Final = 1_000_000  # bins; makes the cast round down for negative scores too
+_ORDERS: Final = {
+    "input": (Result.id,),
+    "risk": (Result.probability.is_(None), Result.probability.desc(), Result.id),
+    "safe": (Result.probability.is_(None), Result.probability, Result.id),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseFilter:
+    """Which results are meant. `job` is a job's id, "online" or "" for all; `decisions` may hold "failed"."""
+
+    model_id: int
+    job: str = ""
+    decisions: tuple[str, ...] = ()
+    lowest: float = 0.0
+    highest: float = 1.0
+    case_id: str = ""
+
+    @property
+    def whole_job(self) -> bool:
+        """Whether all rows of one job are meant, so that the job's own summary answers."""
+        narrowed = self.decisions or self.case_id or (self.lowest, self.highest) != (0.0, 1.0)
+        return bool(self.job) and self.job != ONLINE and not narrowed
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseLine:
+    """One scored case. Each reason is {code, words, words_zh, contribution, feature, value}, strongest first."""
+
+    id: int
+    job_id: str | None
+    row: int | None
+    case_id: str
+    model_id: int
+    score: float | None
+    probability: float | None
+    decision: str | None
+    reasons: list[dict[str, Any]]
+    error: str | None
+    created_at: datetime
+
+    @property
+    def outcome(self) -> str:
+        """The decision, or "failed" where there is none."""
+        return self.decision or "failed"
+
+
+@cached
+def counts(session: Session, wanted: CaseFilter) -> dict[str, int]:
+    """Cases by decision; those without one under "failed"."""
+    outcome = func.coalesce(Result.decision, "failed")
+    query = select(outcome, func.count()).where(*_conditions(wanted)).group_by(outcome)
+    return dict(session.execute(query).tuples().all())
+
+
+@cached
+def score_bins(session: Session, wanted: CaseFilter, most: int = 60) -> Bins:
+    """Cases by score and decision, in bins of 5, 10, 20, ... points, at most `most` of them."""
+    ends = select(func.min(Result.score), func.max(Result.score)).where(*_conditions(wanted))
+    lowest, highest = session.execute(ends).one()
+    if lowest is None or highest is None:
+        return Bins(edges=(), counts={})
+    width = 5.0
+    while (highest - lowest) / width > most:
+        width *= 2
+    number: ColumnElement[Any] = Result.score / width
+    if session.get_bind().dialect.name == "postgresql":
+        number = cast(func.floor(number), Integer)
+    else:
+        number = cast(number + _SHIFT, Integer) - _SHIFT
+    query = select(number.label("bin"), Result.decision, func.count())
+    query = query.where(Result.score.is_not(None), *_conditions(wanted))
+    rows = session.execute(query.group_by("bin", Result.decision)).all()
+    first = min(row[0] for row in rows)
+    bins = max(row[0] for row in rows) - first + 1
+    columns = {decision: [0] * bins for decision in DECISIONS}
+    for place, decision, count in rows:
+        if decision in columns:
+            columns[decision][place - first] = count
+    edges = tuple((first + place) * width for place in range(bins + 1))
+    return Bins(edges=edges, counts={decision: tuple(column) for decision, column in columns.items()})
+
+
+def summary_counts(job: JobLine) -> dict[str, int] | None:
+    """The same counts from the summary of a finished job, or None where it has none."""
+    decisions = job.summary.get("decisions")
+    if not isinstance(decisions, dict):
+        return None
+    return {**decisions, "failed": int(job.summary.get("failed", 0))}
+
+
+def summary_bins(job: JobLine) -> Bins | None:
+    """The same bins from the summary of a finished job, or None where it has none."""
+    histogram = job.summary.get("histogram")
+    if not isinstance(histogram, dict) or not histogram.get("edges"):
+        return None
+    columns = {decision: tuple(histogram[decision]) for decision in DECISIONS if decision in histogram}
+    return Bins(edges=tuple(histogram["edges"]), counts=columns)
+
+
+@cached
+def page(session: Session, wanted: CaseFilter, number: int, order: str) -> list[CaseLine]:
+    """Page `number` (from 1) of PAGE_ROWS cases."""
+    query = select(*_columns()).where(*_conditions(wanted)).order_by(*_ORDERS[order])
+    rows = session.execute(query.offset((number - 1) * PAGE_ROWS).limit(PAGE_ROWS))
+    return [_case(row) for row in rows]
+
+
+@cached
+def runs(session: Session, case_id: str) -> list[CaseLine]:
+    """All results of one case id, newest first, 100 at most."""
+    query = select(*_columns()).where(Result.case_id == case_id)
+    return [_case(row) for row in session.execute(query.order_by(Result.id.desc()).limit(100))]
+
+
+@cached
+def latest_doubtful(session: Session, most: int = 12) -> list[CaseLine]:
+    """The latest cases that were declined or sent to review."""
+    query = select(*_columns()).where(Result.decision.in_(("review", "decline")))
+    return [_case(row) for row in session.execute(query.order_by(Result.id.desc()).limit(most))]
+
+
+def export_csv(wanted: CaseFilter, order: str, model: str, version: int) -> bytes:
+    """Exactly the filtered rows in the columns of a scoring file, as CSV with a byte-order mark for spreadsheets."""
+    with reading(open_database(load_settings())) as session:
+        query = select(*_columns()).where(*_conditions(wanted)).order_by(*_ORDERS[order]).limit(MOST_EXPORTED)
+        cases = [_case(row) for row in session.execute(query)]
+    most = max((len(case.reasons) for case in cases), default=0)
+    held = io.StringIO()
+    writer = csv.writer(held)
+    reasons = [f"reason_{place + 1}" for place in range(most)]
+    writer.writerow(["id", "score", "probability", "decision", *reasons, "model", "model_version", "error"])
+    for case in cases:
+        told = [plain.cell(reason_text(reason)) for reason in case.reasons]
+        told += [""] * (most - len(told))
+        values = [_blank(case.score), _blank(case.probability), case.decision or ""]
+        ends = [plain.cell(model), version, plain.cell(case.error or "")]
+        writer.writerow([plain.cell(case.case_id), *values, *told, *ends])
+    return held.getvalue().encode("utf-8-sig")
+
+
+def reason_text(reason: dict[str, Any]) -> str:
+    """`CODE: words (contribution)`, as a scoring file writes it."""
+    text = reason.get("text")
+    return str(text) if text else f"{reason['code']}: {reason['words']} ({reason['contribution']:+.2f})"
+
+
+def reason_words(reason: dict[str, Any], words: Words) -> str:
+    """What a reason says in the language of the page; English where the model has no Chinese."""
+    chinese = reason.get("words_zh") if words.language == "zh" else None
+    return str(chinese or reason.get("words") or reason.get("code", ""))
+
+
+def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [Result.model_id == wanted.model_id]
+    if wanted.job:
+        conditions.append(Result.job_id.is_(None) if wanted.job == ONLINE else Result.job_id == wanted.job)
+    if wanted.decisions:
+        chosen = Result.decision.in_([name for name in wanted.decisions if name != "failed"])
+        conditions.append(or_(chosen, Result.decision.is_(None)) if "failed" in wanted.decisions else chosen)
+    if wanted.lowest > 0:
+        conditions.append(Result.probability >= wanted.lowest)
+    if wanted.highest < 1:
+        conditions.append(Result.probability <= wanted.highest)
+    if wanted.case_id:
+        conditions.append(Result.case_id.contains(wanted.case_id, autoescape=True))
+    return conditions
+
+
+def _columns() -> list[Any]:
+    return [getattr(Result, name) for name in CaseLine.__dataclass_fields__]
+
+
+def _case(row: Row[Any]) -> CaseLine:
+    return CaseLine(**row._mapping)
+
+
+def _blank(value: float | None) -> str:
+    return "" if value is None else repr(value)
