@@ -49,6 +49,24 @@ def id_in_job(job_id: str, row: int) -> str:
     return hashlib.sha256(f"{job_id}:{row}".encode()).hexdigest()[:32]
 
 
+def unknown_answer(model: Model, image_id: str, path: str, error: str) -> dict[str, Any]:
+    """Return the contract's answer for a picture that could not be judged."""
+    return {
+        "id": image_id,
+        "path": path,
+        "verdict": "unknown",
+        "score": None,
+        "threshold": None,
+        "label": None,
+        "labels": {},
+        "regions": [],
+        "model": model.name,
+        "model_version": model.version,
+        "latency_ms": {},
+        "error": error,
+    }
+
+
 def save_inspection(db: sqlalchemy.Engine, *, model: Model, image: JudgedImage) -> Inspection:
     """Keep one picture that came in alone, under the `id` of its answer (see `new_id`)."""
     inspection = Inspection(

@@ -48,6 +48,15 @@ class Base(DeclarativeBase):
     type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime}  # noqa: RUF012
 
 
+class Installation(Base):
+    """The one row that tells this database from others that share a broker."""
+
+    __tablename__ = "installation"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(32), comment="part of the names of the queues")
+
+
 class Model(Base):
     """One version of one model; `state` is candidate, champion (at most one a name) or archived."""
 

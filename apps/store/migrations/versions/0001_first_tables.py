@@ -1,5 +1,7 @@
 """First tables: models, jobs and their chunks, results, inspections, schedules, workers, keys, and the audit chain."""
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -23,6 +25,13 @@ def upgrade() -> None:
     _create_jobs()
     _create_results()
     _create_keys_audit_and_workers()
+    installation = op.create_table(
+        "installation",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("token", sa.String(length=32), nullable=False, comment="part of the names of the queues"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.bulk_insert(installation, [{"id": 1, "token": secrets.token_hex(4)}])
     for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRESQL:
         op.execute(statement)
 

@@ -1,0 +1,147 @@
+"""The Celery application: which broker, which queues, and the settings without which work is lost or done twice.
+
+What a message says is only a hint that a chunk can be claimed; the truth is in the database. So messages may be lost
+or doubled, results are not kept by Celery, and nothing but ids travels.
+"""
+
+import os
+import threading
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery import Celery
+from kombu.entity import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
+from sqlalchemy import select
+
+from apps.settings import Settings
+from apps.store.database import database_url, open_database, reading
+from apps.store.tables import Installation
+from core.errors import AssayError
+
+HARD_LIMIT_S = 600  # a chunk that takes longer is hung: its process is killed
+SOFT_LIMIT_S = 540
+CHUNK_TASKS = {"score": "finance.score_chunk", "inspect": "inspection.inspect"}
+BATCH_TASKS = {"score": "finance.score_batch", "inspect": "inspection.inspect_batch"}
+BROKERS = ("redis", "rediss", "amqp", "amqps", "pyamqp")
+_FILES = "assay-files"
+
+_apps: dict[tuple[int, str, str], Celery] = {}
+_lock = threading.Lock()
+
+
+def create_celery(settings: Settings) -> Celery:
+    """Return the application for the settings' broker and database, without tasks: enough to send hints."""
+    db = open_database(settings)
+    with reading(db) as session:
+        token = session.scalars(select(Installation.token)).one()
+    url, options = _broker(settings)
+    app = Celery("assay", broker=url, set_as_current=False)
+    app.conf.update(_CONF)
+    app.conf.broker_transport_options = options
+    arguments = {"x-queue-type": "quorum", "x-delivery-limit": 5} if url.startswith(("amqp", "pyamqp")) else None
+    app.conf.task_queues = [_queue(token, kind, arguments) for kind in CHUNK_TASKS]
+    app.conf.task_default_queue = queue_name(token, "score")
+    app.conf.task_routes = {
+        task: {"queue": queue_name(token, kind)} for tasks in (CHUNK_TASKS, BATCH_TASKS) for kind, task in tasks.items()
+    }
+    return app
+
+
+def sender(settings: Settings) -> Celery:
+    """Return an application to send hints with; one a process, broker and database."""
+    url = database_url(settings).render_as_string(hide_password=False)
+    key = os.getpid(), url, _broker(settings)[0]  # by process: a forked child must not use its parent's sockets
+    with _lock:
+        if key not in _apps:
+            _apps[key] = create_celery(settings)
+        return _apps[key]
+
+
+def require_broker(app: Celery) -> None:
+    """Raise AssayError, one line, when the broker does not answer within a few seconds."""
+    connection = app.connection_for_write()
+    try:
+        connection.ensure_connection(max_retries=1, interval_start=0.2, interval_step=0, timeout=4)
+    except (*connection.recoverable_connection_errors, OSError) as error:
+        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise AssayError(
+            f"the broker {connection.as_uri()} does not answer: {words}; start it, or set ASSAY_BROKER_URL",
+            code="BROKER",
+        ) from error
+    finally:
+        connection.release()
+
+
+def queue_name(token: str, kind: str) -> str:
+    """Return the name of the queue for one kind of work of one installation."""
+    return f"assay.{token}.{kind}"
+
+
+def _queue(token: str, kind: str, arguments: dict[str, Any] | None) -> Queue:
+    name = queue_name(token, kind)  # the nameless exchange delivers by queue name on every broker
+    return Queue(name, Exchange(""), routing_key=name, durable=True, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+
+
+def _secret(settings: Settings) -> str:
+    return "" if settings.broker_url is None else settings.broker_url.get_secret_value()
+
+
+def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
+    if settings.broker_url is None:
+        TRANSPORT_ALIASES[_FILES] = "apps.worker.files:Transport"
+        folder = settings.home.resolve() / "broker"
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise AssayError(f"cannot make the folder {folder}: {error.strerror}; set ASSAY_HOME to another") from error
+        options = {"data_folder_in": str(folder), "data_folder_out": str(folder), "control_folder": str(folder)}
+        return f"{_FILES}://", options
+    url = _secret(settings)
+    scheme = urlsplit(url).scheme
+    if scheme not in BROKERS:
+        allowed = ", ".join(BROKERS)
+        raise AssayError(
+            f"ASSAY_BROKER_URL begins with {scheme!r}; allowed are {allowed}, or none for the embedded one"
+        )
+    if scheme.startswith("redis"):
+        return url, dict(_REDIS)
+    return url, {"confirm_publish": True, "max_retries": 1}
+
+
+_REDIS = {
+    "visibility_timeout": 2 * HARD_LIMIT_S,
+    "unacked_restore_throttle": 1,
+    "socket_connect_timeout": 3,
+    "socket_timeout": 30,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+_CONF = {
+    "accept_content": ["json"],
+    "task_serializer": "json",
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "task_reject_on_worker_lost": False,  # the main process gives the chunk back at once, with the cause
+    "task_time_limit": HARD_LIMIT_S,
+    "task_soft_time_limit": SOFT_LIMIT_S,
+    "task_publish_retry": True,
+    "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_step": 0, "interval_max": 0.1},
+    "task_create_missing_queues": False,
+    "worker_prefetch_multiplier": 1,
+    "worker_max_tasks_per_child": 1000,
+    "worker_max_memory_per_child": 4_000_000,  # KiB
+    "worker_lost_wait": 1.0,
+    "worker_proc_alive_timeout": 60.0,
+    "worker_enable_remote_control": False,
+    "worker_send_task_events": False,
+    "worker_hijack_root_logger": False,
+    "worker_redirect_stdouts": False,
+    "worker_cancel_long_running_tasks_on_connection_loss": False,
+    "worker_consumer": "apps.worker.consumer:HintConsumer",
+    "broker_connection_timeout": 4,
+    "broker_connection_retry_on_startup": True,
+    "broker_connection_max_retries": None,
+    "broker_heartbeat": 15,
+    "enable_utc": True,
+}
