@@ -120,7 +120,7 @@ def submit_assessment(
     if (known := _known_job(db, order, request)) is not None:
         return known
     cut = cut_case(settings, job_id, case_id, application)
-    job = _new_job(job_id, "score", model, {"out": None, "reasons": 4, "reasons_for": "all"}, order, request)
+    job = _new_job(job_id, "assess", model, {"out": None, "reasons": 4, "reasons_for": "all"}, order, request)
     return _accept(db, settings, job, cut, order)
 
 

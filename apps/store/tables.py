@@ -125,7 +125,7 @@ class Job(Base):
     __table_args__ = (UniqueConstraint("schedule_id", "due_at", name="one_run_per_due_time"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(40), comment="score, inspect")
+    kind: Mapped[str] = mapped_column(String(40), comment="score, assess, inspect")
     state: Mapped[str] = mapped_column(String(20), index=True)
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id"))
     params: Mapped[dict[str, Any]] = mapped_column(comment="input reference, output path, reasons, ...")

@@ -21,8 +21,8 @@ from core.errors import AssayError
 
 HARD_LIMIT_S = 600  # a chunk that takes longer is hung: its process is killed
 SOFT_LIMIT_S = 540
-CHUNK_TASKS = {"score": "finance.score_chunk", "inspect": "inspection.inspect"}
-BATCH_TASKS = {"score": "finance.score_batch", "inspect": "inspection.inspect_batch"}
+CHUNK_TASKS = {"score": "finance.score_chunk", "assess": "finance.assess", "inspect": "inspection.inspect"}
+BATCH_TASKS = {"score": "finance.score_batch", "assess": "finance.score_batch", "inspect": "inspection.inspect_batch"}
 BROKERS = ("redis", "rediss", "amqp", "amqps", "pyamqp")
 _FILES = "assay-files"
 
@@ -42,9 +42,8 @@ def create_celery(settings: Settings) -> Celery:
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": 5} if url.startswith(("amqp", "pyamqp")) else None
     app.conf.task_queues = [_queue(token, kind, arguments) for kind in CHUNK_TASKS]
     app.conf.task_default_queue = queue_name(token, "score")
-    app.conf.task_routes = {
-        task: {"queue": queue_name(token, kind)} for tasks in (CHUNK_TASKS, BATCH_TASKS) for kind, task in tasks.items()
-    }
+    routes = [(task, kind) for tasks in (BATCH_TASKS, CHUNK_TASKS) for kind, task in tasks.items()]
+    app.conf.task_routes = {task: {"queue": queue_name(token, kind)} for task, kind in routes}
     return app
 
 
@@ -96,7 +95,7 @@ def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
         except OSError as error:
             raise AssayError(f"cannot make the folder {folder}: {error.strerror}; set ASSAY_HOME to another") from error
         options = {"data_folder_in": str(folder), "data_folder_out": str(folder), "control_folder": str(folder)}
-        return f"{_FILES}://", options
+        return f"{_FILES}://localhost", options
     url = _secret(settings)
     scheme = urlsplit(url).scheme
     if scheme not in BROKERS:

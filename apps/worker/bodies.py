@@ -34,4 +34,4 @@ def inspect_chunk(work: Work) -> Outcome:
     return inspect_pictures(work.settings, work.model, work.claim)
 
 
-CHUNK_BODIES: dict[str, Body] = {"score": score_chunk, "inspect": inspect_chunk}
+CHUNK_BODIES: dict[str, Body] = {"score": score_chunk, "assess": score_chunk, "inspect": inspect_chunk}

@@ -134,4 +134,4 @@ def _sum_answers(db: sqlalchemy.Engine, held: Closing) -> dict[str, Any]:
 
 
 _WRITERS = {"score": _write_scores, "inspect": _write_answers}
-_SUMMARIES = {"score": _sum_scores, "inspect": _sum_answers}
+_SUMMARIES = {"score": _sum_scores, "assess": _sum_scores, "inspect": _sum_answers}

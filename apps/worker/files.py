@@ -22,7 +22,7 @@ _LOOK_UP_S = 0.5  # how often a waiting worker gets to see whether it shall stop
 class Channel(filesystem.Channel):
     """Puts and takes messages of a queue, oldest first. The folder is transport option `data_folder_in`."""
 
-    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_kwargs: Any) -> None:  # type: ignore[override]
         folder = Path(self.data_folder_in)
         name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.{queue}.msg"
         draft = folder / f".{name}"

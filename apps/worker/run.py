@@ -4,12 +4,14 @@ import contextlib
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Celery, signals
+from celery.platforms import SecurityWarning
 
 from apps.settings import Settings
 from apps.store.chunks import LEASE_S, release_lost
@@ -51,8 +53,8 @@ def run_worker(
     name = f"{worker_prefix(os.getpid())}main"
     info = {"concurrency": processes, "threads": threads, "process_id": os.getpid()}
     sweeper = Sweeper(db, own, name, info)
-    pool = _Pool(app, processes, sweeper, grace_s)
-    pool.run()
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # about root and pickle; only JSON is accepted here
+    _Pool(app, processes, sweeper, grace_s).run()
     with contextlib.suppress(AssayError):
         sign_off(db, name)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pipelines.finance.score import score_table
 
 from apps.engines import engine_for
 from apps.settings import Settings
@@ -15,6 +14,7 @@ from apps.store.pieces import read_piece
 from apps.store.results import ScoredCase
 from apps.store.tables import Model
 from pipelines.finance.explain import Reason
+from pipelines.finance.score import score_table
 
 
 def score_piece(settings: Settings, model: Model, claim: Claim) -> Outcome:

@@ -99,7 +99,7 @@ def _create_jobs() -> None:
     op.create_table(
         "jobs",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False, comment="score, inspect"),
+        sa.Column("kind", sa.String(length=40), nullable=False, comment="score, assess, inspect"),
         sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("model_id", sa.Integer(), nullable=False),
         sa.Column("params", sa.JSON(), nullable=False, comment="input reference, output path, reasons, ..."),
