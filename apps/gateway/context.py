@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from apps.gateway.logs import Logger
-from apps.gateway.problems import CLIENT_GONE, problem_response, to_problem
+from apps.gateway.problems import CLIENT_GONE, problem_response, report, to_problem
 from apps.gateway.telemetry import Telemetry
 
 QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})  # probed all day: logged only when they fail
@@ -73,8 +73,7 @@ class RequestContext:
         except Exception as error:  # noqa: BLE001 - the edge of the process: log, answer, live on
             problem = to_problem(error)
             scope["state"]["problem_code"] = problem.code
-            if problem.code == "INTERNAL":
-                self._log.error("unforeseen", request_id=exchange.request_id, exc_info=error)
+            report(self._log, error, problem, exchange.request_id)
             if exchange.status == 0:
                 response = problem_response(problem, path=scope["path"], request_id=exchange.request_id)
                 await response(scope, listen, speak)

@@ -21,6 +21,7 @@ SECRET_NAMES = re.compile(
 SECRET_VALUES = re.compile(r"assay_[A-Za-z0-9_\-]{8,}")
 URL_PASSWORD = re.compile(r"(?P<head>[a-z][a-z0-9+.\-]*://[^/\s:@]*:)[^/\s@]+@", re.IGNORECASE)
 LONGEST_VALUE = 2_000
+LONGEST_TRACE = 10_000  # its end, where the error stands
 
 
 def redact_text(text: str) -> str:
@@ -34,6 +35,8 @@ def redact_text(text: str) -> str:
 
 def redact(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The one redaction step of all logs: by the name of a field, then by the look of its value, at any depth."""
+    if isinstance(event.get("exception"), str):
+        event = {**event, "exception": event["exception"][-LONGEST_TRACE:].splitlines()}
     return {name: MASK if _secret(name, value) else _clean(value) for name, value in event.items()}
 
 

@@ -21,7 +21,6 @@ MEDIA_TYPE = "application/problem+json"
 CLIENT_GONE = 499  # never sent: the caller hung up; kept for logs and metrics
 RETRY_AFTER_S = 5
 INPUT_STATUS = {"IMAGE_TOO_LARGE": 413, "FILE_TOO_LARGE": 413, "UNSUPPORTED_IMAGE": 415, "UNSUPPORTED_FORMAT": 415}
-CONFLICTS = frozenset({"IDEMPOTENCY_CONFLICT", "IDEMPOTENCY", "CONFLICT"})
 
 
 class FieldFault(BaseModel):
@@ -66,6 +65,12 @@ def busy(detail: str, retry_after_s: int) -> Problem:
     return Problem(429, "BUSY", detail, headers={"Retry-After": str(retry_after_s)})
 
 
+def unavailable(code: str) -> Problem:
+    """503. The cause stays in the log: it names folders and hosts that are nobody's business."""
+    detail = f"the server cannot do this now ({code}); nothing was decided; the request id finds the cause in its log"
+    return Problem(503, code, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
 def invalid(error: ValidationError) -> Problem:
     """What pydantic found, as pointers; the values themselves are left out, they may be personal."""
     faults = _faults(list(error.errors(include_input=False, include_url=False, include_context=False)))
@@ -87,16 +92,16 @@ def to_problem(error: Exception) -> Problem:
             return Problem(404, error.code, str(error))
         case GateError():
             return Problem(409, error.code, str(error))
-        case AssayError() if error.code in CONFLICTS:
-            return Problem(409, error.code, str(error))
+        case AssayError(code="TOO_MUCH_WORK"):
+            return busy(str(error), RETRY_AFTER_S)
         case InputError():
             return Problem(INPUT_STATUS.get(error.code, 422), error.code, str(error))
         case AssayError():
-            return _unavailable(error.code, str(error))
+            return unavailable(error.code)
         case SQLAlchemyError():
-            return _unavailable("DATABASE", "the database did not answer; nothing was decided or saved; try again")
+            return unavailable("DATABASE")
         case OSError():
-            return _unavailable("STORAGE", "the disk or network of the server failed; nothing was decided; try again")
+            return unavailable("STORAGE")
         case _:
             return Problem(
                 500, "INTERNAL", "the server failed; nothing was decided; the request id finds it in the log"
@@ -123,16 +128,22 @@ def problem_response(problem: Problem, *, path: str, request_id: str) -> Respons
     )
 
 
+def report(log: Logger, error: Exception, problem: Problem, request_id: str) -> None:
+    """Log what is the server's own fault, with its cause; what nobody foresaw with its trace."""
+    if problem.code == "INTERNAL":
+        log.error("unforeseen", request_id=request_id, error=type(error).__name__, exc_info=error)
+    elif problem.status_code >= 500:
+        log.warning("unavailable", request_id=request_id, code=problem.code, cause=str(error.__cause__ or error))
+
+
 def add_problem_handlers(app: FastAPI, log: Logger) -> None:
-    """Let every error of every route leave as a problem document; what nobody foresaw is logged with its trace."""
+    """Let every error that a route raises on purpose leave as a problem document; the rest ends in `RequestContext`."""
 
     def answer(request: Request, error: Exception) -> Response:
         problem = to_problem(error)
-        request_id = str(request.scope.get("state", {}).get("request_id", "-"))
-        if problem.code == "INTERNAL":
-            log.error("unforeseen", request_id=request_id, error=type(error).__name__, exc_info=error)
-        elif problem.status_code >= 500:
-            log.warning("unavailable", request_id=request_id, code=problem.code, error=type(error).__name__)
+        request_id = str(request.state.request_id)
+        request.state.problem_code = problem.code
+        report(log, error, problem, request_id)
         return problem_response(problem, path=request.url.path, request_id=request_id)
 
     def gone(request: Request, error: Exception) -> Response:
@@ -149,10 +160,6 @@ def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"model": ProblemDocument, "description": _title(status), "content": {MEDIA_TYPE: {}}}
         for status in statuses
     }
-
-
-def _unavailable(code: str, detail: str) -> Problem:
-    return Problem(503, code, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def _title(status: int) -> str:
