@@ -62,16 +62,19 @@ def span(place: DeltaGenerator, name: str, label: str) -> tuple[float, float]:
     return _end(name, (low, high), [] if (low, high) == (0.0, 1.0) else [f"{low:.2f}", f"{high:.2f}"])
 
 
-def page_number(place: DeltaGenerator, pages: int, words: Words) -> int:
-    """Previous and next buttons; the number, from 1, stands in the address."""
+def page_number(place: DeltaGenerator, total: int, size: int, words: Words) -> int:
+    """Previous and next buttons for `total` things, `size` on a page; the number, from 1, stands in the address."""
+    pages = max(-(-total // size), 1)
     raw = st.query_params.get("page", "1")
-    page = min(max(int(raw) if raw.isdecimal() else 1, 1), max(pages, 1))
+    page = min(max(int(raw) if raw.isdecimal() else 1, 1), pages)
     row = place.container(horizontal=True, vertical_alignment="center", gap="small")
     back = row.button(words("previous"), icon=":material/chevron_left:", disabled=page <= 1, key="page_back")
-    row.write(words("page_of", page=page, pages=max(pages, 1)))
+    row.write(words("page_of", page=page, pages=pages))
     onward = row.button(
         words("next"), icon=":material/chevron_right:", icon_position="right", disabled=page >= pages, key="page_on"
     )
+    first = (page - 1) * size
+    row.caption(words("shown", first=min(first + 1, total), last=min(first + size, total), total=total))
     if back or onward:
         st.query_params["page"] = str(page + 1 if onward else page - 1)
         st.rerun()

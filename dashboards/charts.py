@@ -57,7 +57,9 @@ def score_place(bins: Bins, score: float, words: Words) -> go.Figure:
     """The same bars, with a line where one case lies."""
     figure = score_by_decision(bins, words)
     label = f"{words('this_case')} {score:.0f}"
-    figure.add_vline(x=score, line_width=2, line_dash="dot", annotation_text=label, annotation_position="top")
+    figure.add_vline(
+        x=score, line={"width": 2, "dash": "dot", "color": GREY}, annotation_text=label, annotation_position="top"
+    )
     figure.update_layout(title_text="", margin_t=26, height=290)
     return figure
 
@@ -153,7 +155,7 @@ def waterfall(base: float, steps: Sequence[Step], words: Words, zones: Mapping[s
         mode="markers+text",
         marker={"size": [11, 15], "symbol": ["circle-open", "diamond"], "color": GREY, "line_width": 2},
         text=[_odds_text(level) for level in (levels[0], levels[-1])],
-        textposition="middle right",
+        textposition="top center",
         hovertemplate="%{y}: %{x:+.3f}<extra></extra>",
         showlegend=False,
     )
@@ -245,7 +247,7 @@ def _pushes(figure: go.Figure, rows: Sequence[tuple[str, float, float]], raises:
 
 
 def _odds_text(level: float) -> str:
-    return f"  {level:+.2f}  ({plain.percent(1 / (1 + math.exp(-level)))})"
+    return f"{level:+.2f} ({plain.percent(1 / (1 + math.exp(-level)))})"
 
 
 def _probability_axis(figure: go.Figure, levels: Sequence[float], zones: Mapping[str, float], words: Words) -> None:

@@ -94,6 +94,11 @@ def metric(place: DeltaGenerator, name: str, value: Any, words: Words) -> None:
     )
 
 
+def cards(place: DeltaGenerator | None = None) -> DeltaGenerator:
+    """A row for cards that breaks into several where the screen is narrow."""
+    return (place or st).container(horizontal=True, gap="small")
+
+
 def card(place: DeltaGenerator, label: str, value: str, below: str | None = None, about: str | None = None) -> None:
     """One figure in a frame, with a grey line below it."""
     place.metric(

@@ -55,6 +55,7 @@ COMMON: Final[dict[str, tuple[str, str]]] = {
     "online": ("Single requests (gateway)", "单次请求（网关）"),
     "no_rows_yet": ("This job has no results yet.", "该任务尚无结果。"),
     "none_yet": ("none yet", "暂无"),
+    "nothing_waits": ("nothing waits", "无等待"),
     "page_of": ("Page {page} of {pages}", "第 {page} 页，共 {pages} 页"),
     "previous": ("Previous", "上一页"),
     "next": ("Next", "下一页"),

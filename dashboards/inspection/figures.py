@@ -14,7 +14,7 @@ from PIL import Image
 
 from dashboards import plain
 from dashboards.charts import PATTERN, PATTERNS, framed
-from dashboards.marks import AMBER, MARKS, VERDICTS, VERMILION
+from dashboards.marks import AMBER, GREY, MARKS, VERDICTS, VERMILION
 from dashboards.words import Words
 
 LARGEST_SIDE_PX: Final = 1400
@@ -105,7 +105,7 @@ def escape_overkill(curve: Mapping[str, Sequence[float]], threshold: float, word
             line={"color": colour, "width": 2, "dash": dash},
             hovertemplate="%{x:.3f}: %{y:.1%}<extra></extra>",
         )
-    figure.add_vline(x=threshold, line_width=1.5, line_dash="dot")
+    figure.add_vline(x=threshold, line={"width": 1.5, "dash": "dot", "color": GREY})
     at = {name: plain.percent(float(np.interp(threshold, curve["threshold"], curve[name]))) for name in _CURVES}
     figure.add_annotation(
         x=threshold, y=1, yref="paper", yanchor="bottom", text=words("chosen", **at), showarrow=False,

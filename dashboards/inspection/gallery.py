@@ -1,7 +1,5 @@
 """Inspected pictures as a grid, each with its verdict; filters in the address."""
 
-from math import ceil
-
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
@@ -66,10 +64,11 @@ def _filters(models: list[ModelLine], words: Words) -> tuple[ModelLine, PictureF
 
 def _cards(counts: dict[str, int], words: Words) -> None:
     total = sum(counts.values())
-    for place, verdict in zip(st.columns(len(VERDICTS)), VERDICTS, strict=True):
+    row = frame.cards()
+    for verdict in VERDICTS:
         count = counts.get(verdict, 0)
         frame.card(
-            place,
+            row,
             f"{MARKS[verdict].icon} {words(verdict)}",
             f"{count:,}",
             words("share", share=plain.percent(count / total if total else None)),
@@ -77,12 +76,8 @@ def _cards(counts: dict[str, int], words: Words) -> None:
 
 
 def _grid(wanted: PictureFilter, total: int, words: Words) -> None:
-    pages = ceil(total / pictures.PAGE_TILES)
-    bar = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
-    number = address.page_number(bar, pages, words)
+    number = address.page_number(st.container(), total, pictures.PAGE_TILES, words)
     lines = pictures.page(wanted, number)
-    first = (number - 1) * pictures.PAGE_TILES
-    bar.caption(words("shown", first=first + 1, last=first + len(lines), total=total))
     for start in range(0, len(lines), COLUMNS):
         row = lines[start : start + COLUMNS]
         for place, line in zip(st.columns(COLUMNS, gap="small"), row, strict=False):

@@ -63,9 +63,9 @@ def _head(line: PictureLine, words: Words) -> None:
 def _controls(line: PictureLine, model: ModelLine, words: Words) -> float:
     """Score cards, the threshold slider, and what it would change; return the chosen threshold."""
     used = line.threshold if line.threshold is not None else reads.rule(model).get("reject_above") or 0.5
-    cards = st.columns(2)
-    frame.card(cards[0], words("defect_score"), plain.number(line.score))
-    frame.card(cards[1], words("threshold_now"), plain.number(used))
+    cards = frame.cards()
+    frame.card(cards, words("defect_score"), plain.number(line.score))
+    frame.card(cards, words("threshold_now"), plain.number(used))
     if line.verdict == "unknown":
         st.error(words("not_judged", error=plain.markdown(line.answer.get("error") or "–")), icon=":material/block:")
     threshold = st.slider(

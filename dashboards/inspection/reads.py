@@ -142,8 +142,8 @@ def thumbnail(image_key: str, boxes: tuple[tuple[float, float, float, float], ..
     for box in boxes:
         edges = [edge * scale + corner[place % 2] for place, edge in enumerate(box)]
         edges[2:] = [max(edges[2], edges[0] + 4), max(edges[3], edges[1] + 4)]
-        draw.rectangle([edges[0] - 1, edges[1] - 1, edges[2] + 1, edges[3] + 1], outline="black", width=4)
-        draw.rectangle(edges, outline="white", width=2)
+        for grow, colour in ((2, "black"), (1, "white"), (0, "white"), (-1, "black")):
+            draw.rectangle([edges[0] - grow, edges[1] - grow, edges[2] + grow, edges[3] + grow], outline=colour)
     held = io.BytesIO()
     tile.save(held, "WEBP", quality=85)
     return held.getvalue()

@@ -43,15 +43,16 @@ def _cards(jobs: list[JobLine], workers: list[WorkerLine], now: datetime, words:
     states = reads.chunk_states()
     open_jobs = [job for job in jobs if job.state in ("queued", "running")]
     alive = [worker for worker in workers if _alive(worker, now)]
-    oldest = None
+    oldest = words("nothing_waits")
     if open_jobs:
         oldest = words("oldest_wait", age=reads.age(now, min(job.created_at for job in open_jobs)))
-    cards = st.columns(4)
-    frame.card(cards[0], words("waiting_chunks"), f"{states.get('queued', 0):,}", oldest)
+    cards = frame.cards()
+    frame.card(cards, words("waiting_chunks"), f"{states.get('queued', 0):,}", oldest)
     running = words("jobs_running", n=len(open_jobs))
-    frame.card(cards[1], words("running_chunks"), f"{states.get('running', 0):,}", running)
-    frame.card(cards[2], words("dead_chunks"), f"{states.get('dead', 0):,}", about=words("dead_help"))
-    frame.card(cards[3], words("workers_alive"), f"{len(alive):,}", words("of_known", n=len(workers)))
+    frame.card(cards, words("running_chunks"), f"{states.get('running', 0):,}", running)
+    hurt = words("in_jobs", n=sum(1 for job in jobs if job.chunks.get("dead")))
+    frame.card(cards, words("dead_chunks"), f"{states.get('dead', 0):,}", hurt, words("dead_help"))
+    frame.card(cards, words("workers_alive"), f"{len(alive):,}", words("of_known", n=len(workers)))
 
 
 def _alive(worker: WorkerLine, now: datetime) -> bool:

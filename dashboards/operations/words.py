@@ -19,6 +19,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "running_chunks": ("Chunks running", "运行中的分块"),
     "dead_chunks": ("Chunks given up", "已放弃的分块"),
     "workers_alive": ("Workers alive", "在线执行进程"),
+    "in_jobs": ("in jobs: {n}", "涉及任务：{n}"),
     "oldest_wait": ("oldest job {age}", "最早任务 {age}"),
     "of_known": ("{n} known", "共 {n} 个"),
     "jobs_running": ("open jobs: {n}", "未完成任务：{n}"),

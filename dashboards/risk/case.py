@@ -73,12 +73,12 @@ def _facts(run: CaseLine, model: ModelLine, words: Words) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain.markdown(run.case_id), anchor=False, width="content")
         frame.badge(run.outcome, words)
-    cards = st.columns(2)
-    frame.card(cards[0], words("score_points"), plain.number(run.score, 0))
+    cards = frame.cards()
+    frame.card(cards, words("score_points"), plain.number(run.score, 0), words("safer"))
     odds = None
     if run.probability:
         odds = words("odds_note", n=max(round(1 / run.probability), 1))
-    frame.card(cards[1], words("probability_default"), plain.percent(run.probability, 2), odds)
+    frame.card(cards, words("probability_default"), plain.percent(run.probability, 2), odds)
     if run.score is not None:
         _place(run, words)
     origin = words("single_request")

@@ -1,7 +1,5 @@
 """Portfolio: how one model decided, how far it can be trusted, and the cases themselves."""
 
-from math import ceil
-
 import pandas as pd
 import streamlit as st
 
@@ -88,11 +86,11 @@ def _decisions(counts: dict[str, int], bins: Bins, words: Words) -> None:
     with columns[0]:
         figure = charts.score_by_decision(bins, words)
         st.plotly_chart(figure, config=charts.CONFIG, alt=words("score_title"))
-    cards = [*columns[1].columns(2), *columns[1].columns(2)]
-    for place, outcome in zip(cards, [*DECISIONS, "failed"], strict=True):
+    rows = [frame.cards(columns[1])] * 2 + [frame.cards(columns[1])] * 2
+    for row, outcome in zip(rows, (*DECISIONS, "failed"), strict=True):
         count = counts.get(outcome, 0)
         share = words("share", share=plain.percent(count / total if total else None))
-        frame.card(place, f"{MARKS[outcome].icon} {words(outcome)}", f"{count:,}", share)
+        frame.card(row, f"{MARKS[outcome].icon} {words(outcome)}", f"{count:,}", share)
     columns[1].caption(words("points_note"))
 
 
@@ -104,8 +102,9 @@ def _quality(model: ModelLine, words: Words) -> None:
         return
     evaluation = _evaluation(found, words)
     metrics, curves = evaluation.metrics, evaluation.curves
-    for place, name in zip(st.columns(len(CARDS)), CARDS, strict=True):
-        frame.metric(place, name, metrics.get(name), words)
+    row = frame.cards()
+    for name in CARDS:
+        frame.metric(row, name, metrics.get(name), words)
     places = st.columns(3, gap="medium")
     figures = []
     if "roc" in curves:
@@ -152,8 +151,7 @@ def _table(model: ModelLine, wanted: CaseFilter, total: int, words: Words) -> No
     order = address.choice(
         bar.container(width=260), "order", words("order"), list(told), "input", lambda key: told[key]
     )
-    pages = ceil(total / cases.PAGE_ROWS)
-    number = address.page_number(bar, pages, words)
+    number = address.page_number(bar, total, cases.PAGE_ROWS, words)
     _download(bar, model, wanted, order, total, words)
     lines = cases.page(wanted, number, order)
     table = st.dataframe(
@@ -178,9 +176,7 @@ def _table(model: ModelLine, wanted: CaseFilter, total: int, words: Words) -> No
         label = words("open_case", case=plain.markdown(line.case_id))
         frame.link("risk/case.py", label, ":material/person_search:", case=line.case_id, run=str(line.id))
     else:
-        first = (number - 1) * cases.PAGE_ROWS
-        shown = words("shown", first=first + 1, last=first + len(lines), total=total)
-        st.caption(f"{shown} · {words('select_hint')}")
+        st.caption(words("select_hint"))
 
 
 def _download(

@@ -26,6 +26,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "score_points": ("Score (points)", "评分（分）"),
     "number_of_cases": ("Cases", "案件数"),
+    "safer": ("higher is safer", "越高越安全"),
     "score_title": ("Score by decision", "按决定划分的评分分布"),
     "roc_title": ("ROC curve", "ROC 曲线"),
     "roc_x": ("Good cases stopped (share)", "误拦的好客户比例"),
