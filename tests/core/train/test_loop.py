@@ -1,6 +1,7 @@
 """The loop: it learns, and a run that is killed at any step ends with the weights of one that was not."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -160,6 +161,35 @@ def test_a_run_that_is_killed_three_times_ends_with_the_same_weights(tmp_path: P
         assert list_checkpoints(tmp_path)
     resumed, report = run(tmp_path)
     assert 0 < report.resumed_at < 40
+    assert same(whole, resumed)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_weights(tmp_path: Path) -> None:
+    whole, _ = run(None)
+    moments = random.Random(0)
+    for _ in range(6):
+        killed_after(moments.uniform(0.0, 0.15), tmp_path)
+    resumed, report = run(tmp_path)
+    assert report.resumed_at > 0
+    assert same(whole, resumed)
+
+
+def test_a_run_in_bfloat16_resumes_to_the_same_weights(tmp_path: Path) -> None:
+    whole, _ = run(None, precision="bf16")
+    with pytest.raises(Killed):
+        train(
+            make_net(),
+            batches,
+            loss,
+            options(precision="bf16"),
+            tmp_path,
+            stop_at(17),
+            evaluate,
+            origin="rows 1",
+        )
+    resumed, report = run(tmp_path, precision="bf16")
+    assert report.resumed_at == 16
     assert same(whole, resumed)
 
 
