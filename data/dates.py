@@ -35,10 +35,10 @@ def parse_dates(series: pd.Series) -> NDArray[np.datetime64]:
     20240131, years alone, and Excel's day numbers from 10,000 (1927) to 80,000 (2119). Raises InputError naming the
     first row that is none of these.
     """
-    if series.dtype.kind == "M":
-        return np.asarray(series.to_numpy(), dtype="datetime64[s]")
     if isinstance(series.dtype, pd.DatetimeTZDtype):
         return np.asarray(series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(), dtype="datetime64[s]")
+    if series.dtype.kind == "M":
+        return np.asarray(series.to_numpy(), dtype="datetime64[s]")
     cells = series.astype("str").where(series.notna(), "")
     if pd.api.types.is_float_dtype(series.dtype):
         cells = cells.str.removesuffix(".0")

@@ -39,16 +39,16 @@ def gate(frame: pd.DataFrame, spec: FeatureSpec) -> Gated:
     column (SCHEMA_MISSING, naming all) and for duplicate names (DUPLICATE_COLUMN).
     """
     check_names(frame.columns, spec)
-    values = np.empty((len(frame), len(spec.columns)), order="F")
+    values_NF = np.empty((len(frame), len(spec.columns)), order="F")
     errors: dict[int, str] = {}
     warnings: dict[str, int] = {}
     for place, column in enumerate(spec.columns):
-        series = frame[column.name]
-        gate_one = _gate_number if column.kind == "number" else _gate_category
-        gate_one(series, column, values[:, place], errors, warnings)
+        fill = _fill_number if column.kind == "number" else _fill_category
+        fill(frame[column.name], column, values_NF[:, place], errors, warnings)
+    _check_ranges(values_NF, spec, errors, warnings)
     known = set(spec.names)
     extra = tuple(str(name) for name in frame.columns if name not in known)
-    return Gated(values=values, errors=dict(sorted(errors.items())), warnings=warnings, extra=extra)
+    return Gated(values=values_NF, errors=dict(sorted(errors.items())), warnings=warnings, extra=extra)
 
 
 def check_names(names: Sequence[str], spec: FeatureSpec) -> None:
@@ -67,48 +67,52 @@ def check_names(names: Sequence[str], spec: FeatureSpec) -> None:
         )
 
 
-def _gate_number(
-    series: pd.Series, column: Column, out_N: NDArray[np.float64], errors: dict[int, str], warnings: dict[str, int]
+def _check_ranges(
+    values_NF: NDArray[np.float64], spec: FeatureSpec, errors: dict[int, str], warnings: dict[str, int]
 ) -> None:
-    if pd.api.types.is_numeric_dtype(series.dtype):
-        out_N[:] = series.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        _parse_text(series, column, out_N, errors)
-    low, high = _span(out_N)
-    if not (np.isfinite(low) and np.isfinite(high)):
-        if np.isnan(low):
-            if len(out_N) and column.missing_rate < 1.0:
-                warnings[f"ALL_MISSING {column.name}"] = len(out_N)
-            return
-        _refuse(out_N, np.isinf(out_N), "NON_FINITE", column, "a finite number is allowed", errors)
-        low, high = _span(out_N)
-    hard_low = max(-LARGEST, -np.inf if column.low is None else column.low)
-    hard_high = min(LARGEST, np.inf if column.high is None else column.high)
-    if low < hard_low or high > hard_high:
-        allowed = f"allowed is {hard_low:g} to {hard_high:g}"
-        _refuse(out_N, (out_N < hard_low) | (out_N > hard_high), "OUT_OF_RANGE", column, allowed, errors)
-    _count_outside(out_N, low, high, column, warnings)
+    """Refuse and count. All columns are looked at once; only those with something odd are looked at by row."""
+    if not len(values_NF):
+        return
+    low_F, high_F = np.fmin.reduce(values_NF, axis=0).tolist(), np.fmax.reduce(values_NF, axis=0).tolist()
+    for place, (column, low, high) in enumerate(zip(spec.columns, low_F, high_F, strict=True)):
+        if low != low:  # NaN: not one value in the column
+            if column.missing_rate < 1.0 and f"UNSEEN_CATEGORY {column.name}" not in warnings:
+                warnings[f"ALL_MISSING {column.name}"] = len(values_NF)
+            continue
+        if column.kind == "category":
+            continue
+        hard_low = -LARGEST if column.low is None else max(-LARGEST, column.low)
+        hard_high = LARGEST if column.high is None else min(LARGEST, column.high)
+        x_N = values_NF[:, place]
+        if low < hard_low or high > hard_high:
+            _refuse(x_N, np.isinf(x_N), "NON_FINITE", column, "a finite number is allowed", errors)
+            allowed = f"allowed is {hard_low:g} to {hard_high:g}"
+            _refuse(x_N, (x_N < hard_low) | (x_N > hard_high), "OUT_OF_RANGE", column, allowed, errors)
+        if (column.soft_low is not None and low < column.soft_low) or (
+            column.soft_high is not None and high > column.soft_high
+        ):
+            _count_outside(x_N, column, warnings)
 
 
-def _count_outside(
-    out_N: NDArray[np.float64], low: float, high: float, column: Column, warnings: dict[str, int]
-) -> None:
+def _count_outside(x_N: NDArray[np.float64], column: Column, warnings: dict[str, int]) -> None:
     soft_low = -np.inf if column.soft_low is None else column.soft_low
     soft_high = np.inf if column.soft_high is None else column.soft_high
-    if low >= soft_low and high <= soft_high:
-        return
-    outside = (out_N < soft_low) | (out_N > soft_high)
+    outside = (x_N < soft_low) | (x_N > soft_high)
     for code in column.special_codes:
-        outside &= out_N != code
+        outside &= x_N != code
     if count := int(outside.sum()):
         warnings[f"OUTSIDE_TRAINING_RANGE {column.name}"] = count
 
 
-def _span(x_N: NDArray[np.float64]) -> tuple[float, float]:
-    """Smallest and largest value, NaN where there is none."""
-    if not len(x_N):
-        return np.nan, np.nan
-    return float(np.fmin.reduce(x_N)), float(np.fmax.reduce(x_N))
+def _fill_number(
+    series: pd.Series, column: Column, out_N: NDArray[np.float64], errors: dict[int, str], warnings: dict[str, int]
+) -> None:
+    if series.dtype.kind in "iuf" and isinstance(series.dtype, np.dtype):
+        out_N[:] = series.to_numpy()
+    elif pd.api.types.is_numeric_dtype(series.dtype):
+        out_N[:] = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        _parse_text(series, column, out_N, errors)
 
 
 def _parse_text(series: pd.Series, column: Column, out_N: NDArray[np.float64], errors: dict[int, str]) -> None:
@@ -136,7 +140,7 @@ def _refuse(
         out_N[at] = np.nan
 
 
-def _gate_category(
+def _fill_category(
     series: pd.Series, column: Column, out_N: NDArray[np.float64], errors: dict[int, str], warnings: dict[str, int]
 ) -> None:
     cells = _cells(series)
@@ -145,8 +149,6 @@ def _gate_category(
     if codes.null_count == 0:
         return
     empty = pc.fill_null(pc.equal(pc.binary_length(cells), 0), True)
-    if pc.all(empty).as_py() and column.missing_rate < 1.0:
-        warnings[f"ALL_MISSING {column.name}"] = len(cells)
     unseen = pc.and_(pc.is_null(codes), pc.invert(empty))
     places = np.flatnonzero(unseen.to_numpy(zero_copy_only=False))
     if not len(places):

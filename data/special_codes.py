@@ -23,7 +23,8 @@ def find_special_codes(x_N: NDArray[np.float64]) -> tuple[float, ...]:
     if len(values) < 3:
         return ()
     low = _negative_codes(values, counts) or _far_codes(-values[::-1], counts[::-1], sign=-1)
-    high = _far_codes(values, counts, sign=1)
+    above = len(low)
+    high = _far_codes(values[above:], counts[above:], sign=1)
     return tuple(sorted({*low, *high}))
 
 

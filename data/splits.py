@@ -11,13 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from data.dates import parse_dates
 
 Parts = NDArray[np.int64]
 
 
 def split_by_time(times: pd.Series | NDArray[np.generic], fractions: Sequence[float]) -> Parts:
-    """Earlier rows in earlier parts. Rows of one moment stay in one part, so that a part may be a little larger
-    or smaller than asked, or empty where there are fewer moments than parts.
+    """Earlier rows in earlier parts; text is read as dates. Rows of one moment stay in one part, so that a part may
+    be a little larger or smaller than asked, or empty where there are fewer moments than parts.
 
     Raises InputError where a time is missing.
     """
@@ -27,7 +28,9 @@ def split_by_time(times: pd.Series | NDArray[np.generic], fractions: Sequence[fl
         raise InputError(
             f"row {int(np.flatnonzero(series.isna())[0]) + 1} has no time; every row needs one to be split"
         )
-    moments, place, counts = np.unique(series.to_numpy(), return_inverse=True, return_counts=True)
+    if pd.api.types.is_string_dtype(series.dtype):
+        series = pd.Series(parse_dates(series))
+    _, place, counts = np.unique(series.to_numpy(), return_inverse=True, return_counts=True)
     # a moment belongs to the part in which the middle of its rows falls
     middle = np.cumsum(counts) - counts / 2
     part_of_moment = np.searchsorted(np.cumsum(shares)[:-1] * len(series), middle, side="right")

@@ -3,6 +3,7 @@
 import gzip
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
@@ -56,13 +57,15 @@ class TableWriter:
         return self
 
     def write(self, frame: pd.DataFrame) -> None:
-        """Append rows. The columns are those of the first call; ValueError where they differ."""
+        """Append rows. The columns are those of the first call; ValueError where they differ or there are none."""
         names = [str(name) for name in frame.columns]
+        if not names:
+            raise ValueError("a table needs at least one column")
         self._columns = self._columns or names
         if names != self._columns:
             raise ValueError(f"a table's columns must stay {self._columns}, got {names}")
         try:
-            self._writer.write(pa.Table.from_pandas(frame, preserve_index=False))
+            self._writer.write(_to_arrow(frame))
         except OSError as error:
             raise _disk(self.path, error) from error
         self.rows += len(frame)
@@ -73,6 +76,10 @@ class TableWriter:
         try:
             self._writer.close()
             if kind is None:
+                if self._columns is None:
+                    raise ValueError(
+                        f"nothing was written to {self.path}; write at least one frame, be it without rows"
+                    )
                 _sync(self._part)
                 os.replace(self._part, self.path)
                 _sync(self.path.parent)
@@ -125,19 +132,23 @@ class _ParquetWriter:
 
 class _SheetWriter:
     def __init__(self, part: Path) -> None:
-        options = {
-            "constant_memory": True,
-            "strings_to_formulas": False,
-            "strings_to_urls": False,
-            "tmpdir": part.parent,
-        }
-        self.book = xlsxwriter.Workbook(part, options)
+        # beside the file, where its size was reckoned with; the library does not always remove what it puts there
+        self.scratch = tempfile.TemporaryDirectory(prefix=f"{part.name}.", dir=part.parent)
+        self.book = xlsxwriter.Workbook(
+            part,
+            {
+                "constant_memory": True,
+                "strings_to_formulas": False,
+                "strings_to_urls": False,
+                "tmpdir": self.scratch.name,
+            },
+        )
         self.sheet = self.book.add_worksheet("table")
         self.row = 0
 
     def write(self, table: pa.Table) -> None:
         if self.row == 0:
-            self._line(table.column_names)
+            self._line(_safe_text(pa.array(table.column_names)).to_pylist())
         if self.row + table.num_rows > MAX_SHEET_ROWS:
             raise InputError(f"a sheet holds at most {MAX_SHEET_ROWS} rows; write CSV or Parquet", code="TOO_MANY_ROWS")
         columns = [_safe_text(column) if _is_text(column.type) else column for column in table.columns]
@@ -155,7 +166,10 @@ class _SheetWriter:
         self.row += 1
 
     def close(self) -> None:
-        self.book.close()
+        try:
+            self.book.close()
+        finally:
+            self.scratch.cleanup()
 
 
 _WRITERS: dict[str, Any] = {
@@ -164,6 +178,14 @@ _WRITERS: dict[str, Any] = {
     ".parquet": _ParquetWriter,
     ".xlsx": _SheetWriter,
 }
+
+
+def _to_arrow(frame: pd.DataFrame) -> pa.Table:
+    try:
+        return pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowTypeError, pa.ArrowInvalid):  # objects of several types in one column: as text
+        mixed = frame.select_dtypes(object)
+        return pa.Table.from_pandas(frame.assign(**mixed.astype("str").where(mixed.notna())), preserve_index=False)
 
 
 def _csv_lines(table: pa.Table) -> memoryview:
