@@ -50,7 +50,6 @@ COMMON: Final[dict[str, tuple[str, str]]] = {
     "rows": ("Rows", "行数"),
     "data": ("Data", "数据"),
     "value": ("Value", "取值"),
-    "all": ("all", "全部"),
     "all_jobs": ("All jobs and single requests", "全部任务与单次请求"),
     "online": ("Single requests (gateway)", "单次请求（网关）"),
     "no_rows_yet": ("This job has no results yet.", "该任务尚无结果。"),
@@ -61,7 +60,6 @@ COMMON: Final[dict[str, tuple[str, str]]] = {
     "next": ("Next", "下一页"),
     "shown": ("{first:,}–{last:,} of {total:,}", "第 {first:,}–{last:,} 条，共 {total:,} 条"),
     "try": ("Run this, then reload the page:", "请运行以下命令，然后刷新页面："),
-    "interval": ("95 % interval {low} – {high}", "95% 区间 {low} – {high}"),
     "no_match": ("Nothing matches these filters.", "没有符合筛选条件的记录。"),
     "unexpected": (
         "This page could not be drawn. The cause is in the log of the dashboards (reference {reference}).",

@@ -35,7 +35,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "attempts": ("Most attempts", "最多尝试次数"),
     "attempt": ("Attempt", "尝试次数"),
     "took": ("Took", "用时"),
-    "finished": ("Finished (UTC)", "完成时间 (UTC)"),
     "job_hint": ("Tick a job to see its chunks.", "勾选任务以查看分块。"),
     "job_detail": ("Job {job}", "任务 {job}"),
     "job_output": ("Output", "输出"),
@@ -61,9 +60,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "late": ("late by {age}", "已晚 {age}"),
     "on_time": ("on time", "按时"),
     "switched_off": ("switched off", "已停用"),
-    "is_champion": ("Champion", "在用"),
-    "version": ("Version", "版本"),
-    "versions": ("Versions", "版本"),
     "main_metric": ("Main metric", "主要指标"),
     "kind_credit": ("credit", "信用"),
     "kind_inspection": ("inspection", "检测"),
@@ -107,5 +103,4 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "manifest": ("Manifest SHA-256", "清单 SHA-256"),
     "folder": ("Folder", "目录"),
     "decision_rule": ("Decision rule", "决策规则"),
-    "about": ("About", "关于"),
 }

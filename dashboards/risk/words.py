@@ -10,7 +10,6 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "evaluation": ("Evaluation", "评估"),
     "search_case": ("Case id contains", "案件编号包含"),
     "range_probability": ("Probability of default", "违约概率"),
-    "filters": ("Filters", "筛选"),
     "cases": ("Cases", "案件"),
     "share": ("{share} of all", "占 {share}"),
     "points_note": (
@@ -133,6 +132,5 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "not_scored": ("This case could not be scored: {error}", "该案件无法评分：{error}"),
     "other_runs": ("All runs of this case", "该案件的全部评分记录"),
     "one_run": ("This case was scored once.", "该案件仅评分一次。"),
-    "which_run": ("Run", "评分记录"),
     "missing_value": ("missing", "缺失"),
 }
