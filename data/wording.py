@@ -2,7 +2,7 @@
 
 import re
 
-_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+(?:-\d+)?|[\u3400-\u9fff]+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+(?:-\d+)?(?:[a-z](?![a-z]))?|[\u3400-\u9fff]+")
 _SYMBOL = re.compile(r"[A-Za-z]{1,2}\d+")  # X12, V3: no words
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _PERSONAL = re.compile(
@@ -48,6 +48,23 @@ _PHRASES = {
     "gross profit": "毛利",
     "inventory": "存货",
     "market value": "市值",
+    "employment": "职业类型",
+    "employment since": "现职工作时长",
+    "channel": "申请渠道",
+    "card utilization": "信用卡额度使用率",
+    "delinquencies 24m": "近24个月逾期次数",
+    "months since delinquency": "距上次逾期月数",
+    "inquiries 6m": "近6个月查询次数",
+    "bureau score": "征信评分",
+    "external risk estimate": "外部风险评分",
+    "sex": "性别",
+    "education": "教育程度",
+    "marriage": "婚姻状况",
+    "personal status sex": "婚姻状况与性别",
+    "foreign worker": "外籍劳工",
+    "existing credits": "现有信贷笔数",
+    "num dependents": "家属人数",
+    "installment rate pct": "分期占收入百分比",
 }
 _WORDS = {
     "months": "月数",
@@ -73,8 +90,9 @@ _WORDS = {
     "risk": "风险",
     "score": "评分",
     "last": "最近",
-    "cny": "(元)",
+    "(cny)": "(元)",
     "income": "收入",
+    "monthly": "月",
     "years": "年数",
     "to": "比",
     "limit": "额度",
@@ -95,8 +113,9 @@ def words_for(name: str) -> tuple[str, str]:
         return name, name
     english = " ".join(part.lower() for part in _PARTS.findall(name)) or name
     known = _PHRASES.get(english)
+    english = english.removesuffix(" cny") + " (CNY)" if english.endswith(" cny") else english
     if known is None:
-        each = [_WORDS.get(part) for part in english.split()]
+        each = [_WORDS.get(part) for part in english.lower().split()]
         known = "".join(word for word in each if word) if each and all(each) else english
     return english, known
 

@@ -168,6 +168,8 @@ class _SheetWriter:
     def close(self) -> None:
         try:
             self.book.close()
+        except xlsxwriter.exceptions.FileCreateError as error:
+            raise OSError(f"the workbook could not be packed ({error})") from error
         finally:
             self.scratch.cleanup()
 

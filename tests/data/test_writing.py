@@ -1,6 +1,8 @@
 import csv
 import gzip
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -135,3 +137,27 @@ def test_numbers_are_written_to_the_last_bit(tmp_path: Path, values: list[float]
     with TableWriter(path) as writer:
         writer.write(pd.DataFrame({"key": "k", "x": np.array(values, dtype=float)}))
     np.testing.assert_array_equal(read_table(path, numbers=("x",)).frame["x"].to_numpy(float), values)
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np, pandas as pd
+from core.errors import AssayError
+from data.tables import TableWriter
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with TableWriter(Path(sys.argv[1])) as writer:
+        for _ in range(40):
+            writer.write(pd.DataFrame({"x": np.random.default_rng(0).random(50_000)}))
+except AssayError as error:
+    print("AssayError:", error)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(path)], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"AssayError: {path} could not be written"), done.stderr
+    assert not list(tmp_path.iterdir())
