@@ -84,8 +84,8 @@ def bins_of(probability_HW: NDArray[np.floating]) -> NDArray[np.int64]:
 
 def grow(mask_HW: NDArray[np.bool_], reach_px: int) -> NDArray[np.bool_]:
     """Return what lies within `reach_px` of a mask (a disc)."""
-    side = 2 * reach_px + 1
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    away = np.arange(-reach_px, reach_px + 1)
+    disc = (away[:, None] ** 2 + away**2 <= reach_px**2).astype(np.uint8)
     return np.asarray(cv2.dilate(mask_HW.astype(np.uint8), disc) > 0)
 
 

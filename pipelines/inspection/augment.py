@@ -29,7 +29,7 @@ class Variation:
     light: float = 0.35  # relative change of brightness across the picture
     noise: float = 3.0  # grey levels
     paste: float = 0.35  # share of normal pictures that get a defect of another picture
-    draw: float = 0.15  # share of normal pictures that get a drawn defect
+    draw: float = 0.25  # share of normal pictures that get a drawn defect
     paste_on_defective: float = 0.2
 
 
@@ -212,10 +212,11 @@ def draw(
     height, width = places.shape
     shape = np.zeros((height, width), np.float32)
     start = rng.uniform(0.05, 0.95, 2) * (width, height)
-    kind = int(rng.integers(3))
+    kind = int(rng.choice(3, p=(0.5, 0.25, 0.25)))
     if kind == 0:
-        steps = np.cumsum(rng.normal(0, 0.35, 12)) + rng.uniform(0, 2 * np.pi)
-        length = rng.uniform(0.01, 0.05) * (height + width) / 2
+        bend = float(rng.choice((0.1, 0.35)))
+        steps = np.cumsum(rng.normal(0, bend, 12)) + rng.uniform(0, 2 * np.pi)
+        length = rng.uniform(0.01, 0.06) * (height + width) / 2
         points = start + np.cumsum(np.column_stack([np.cos(steps), np.sin(steps)]) * length, axis=0)
         cv2.polylines(shape, [points.astype(np.int32)], False, 1.0, int(rng.integers(1, 4)))
     else:
@@ -226,7 +227,7 @@ def draw(
         cv2.fillPoly(shape, [points.astype(np.int32)], 1.0)
     soft = cv2.GaussianBlur(shape, (0, 0), 0.7 if kind < 2 else 3.0)
     grain = 1 + 0.5 * cv2.resize(rng.normal(0, 1, (height // 8, width // 8)).astype(np.float32), (width, height))
-    strength = float(rng.choice((-1, 1), p=(0.7, 0.3)) * rng.uniform(0.25, 0.7))
+    strength = float(rng.choice((-1, 1), p=(0.7, 0.3)) * rng.uniform(0.2, 0.7))
     change = 1 + strength * soft * grain
     changed = np.clip(pixels * (change if pixels.ndim == 2 else change[..., None]), 0, 255).astype(np.uint8)
     return changed, np.where(shape > 0, UNNAMED, places).astype(np.uint8)

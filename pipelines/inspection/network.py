@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from core.encoders.image import Trunk
 
-POOLS = (4, 32, 256)  # how many of the map's strongest points the image head reads, at size_px 320
+POOLS = (8, 32, 128, 512)  # how many of the map's strongest points the image head reads, at size_px 320
 POOLS_SIZE_PX = 320
+WHOLE = 0.2  # weight of the whole picture in the image score: alone it ranks worse than the map
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class DefectNet(nn.Module):
         whole = torch.cat([deep.mean(dim=(2, 3)), deep.amax(dim=(2, 3))], dim=1)
         parts = torch.cat([self.pool_head(pooled), self.whole_head(whole)], dim=1)
         attended = self._attend(x.float(), deep, map_BKhw)
-        return Outputs(map_BKhw, parts[:, 0] + 0.5 * parts[:, 1], parts, self.label_head(attended))
+        return Outputs(map_BKhw, parts[:, 0] + WHOLE * parts[:, 1], parts, self.label_head(attended))
 
     def _attend(self, fine: Tensor, deep: Tensor, map_BKhw: Tensor) -> Tensor:
         """Mean features under the defect map: what the class is read from, (B, width + C)."""

@@ -17,7 +17,8 @@ from core.metrics.pixels import BINS, LIMIT, Tally, sum_tallies
 
 DRAWS = 400
 REVIEW = (0.1, 0.9)  # quantiles of the draws between which a person decides
-NO_CHOICE = 0.5  # the line where validation shows one kind of picture only
+NO_CHOICE = 0.5  # the line of regions where nothing is located
+USUAL_RATE = 0.02  # of good parts flagged, where validation shows good parts only and no rate is asked for
 Floats = NDArray[np.float64]
 
 
@@ -69,10 +70,14 @@ def choose_zones(
     target_rate: float | None,
     seed: int,
 ) -> Zones:
-    """Choose zones. With `target_rate` the line lets at most that share of defect-free pictures be flagged."""
-    if yes_B.all() or not yes_B.any():
-        why = "validation shows one kind of picture only"
-        return Zones(threshold=NO_CHOICE, review_above=NO_CHOICE, reject_above=NO_CHOICE, why=why)
+    """Choose zones. With `target_rate` the line lets at most that share of defect-free pictures be flagged.
+
+    Where validation has no defect-free picture nothing may pass; where it has no other, a rate decides.
+    """
+    if yes_B.all():
+        return Zones(threshold=0.0, review_above=0.0, reject_above=0.0, why="validation shows no defect-free picture")
+    if not yes_B.any():
+        target_rate = USUAL_RATE if target_rate is None else target_rate
     order = np.argsort(p_B)
     lines = _lines_between(p_B[order])
     names, code_B = np.unique(np.asarray(groups)[order], return_inverse=True)
