@@ -9,21 +9,24 @@ import sqlalchemy
 from pydantic import SecretStr
 
 from apps.settings import Settings
+from apps.store.database import close_database
 from core.runtime.bundle import write_bundle
 
 
 @contextmanager
 def own_postgres(url: str) -> Iterator[str]:
-    """Give the URL of a new, empty database on the server of `url`; it is dropped afterwards."""
+    """Give a URL that leads into a new, empty schema on the server of `url`; it is dropped afterwards."""
     server = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
     name = f"assay_test_{uuid.uuid4().hex[:12]}"
     with server.connect() as connection:
-        connection.execute(sqlalchemy.text(f"CREATE DATABASE {name}"))
+        connection.execute(sqlalchemy.text(f"CREATE SCHEMA {name}"))
+    own = sqlalchemy.make_url(url).update_query_dict({"options": f"-csearch_path={name}"})
     try:
-        yield sqlalchemy.make_url(url).set(database=name).render_as_string(hide_password=False)
+        yield own.render_as_string(hide_password=False)
     finally:
+        close_database(home_settings(Path(), database_url=own.render_as_string(hide_password=False)))
         with server.connect() as connection:
-            connection.execute(sqlalchemy.text(f"DROP DATABASE {name} WITH (FORCE)"))
+            connection.execute(sqlalchemy.text(f"DROP SCHEMA {name} CASCADE"))
 
 
 def home_settings(home: Path, *, database_url: str | None = None, broker_url: str | None = None) -> Settings:
@@ -39,14 +42,16 @@ def home_settings(home: Path, *, database_url: str | None = None, broker_url: st
     )
 
 
-def small_bundle(folder: Path, *, kind: str = "credit", name: str = "loans", content: bytes = b"tree") -> Path:
+def small_bundle(
+    folder: Path, *, kind: str = "credit", name: str = "loans", content: bytes = b"tree", spec: dict | None = None
+) -> Path:
     """Write a bundle that checks out; nothing can be scored with it."""
     write_bundle(
         folder,
         kind=kind,
         name=name,
         parts={"trees": ("lightgbm", content)},
-        spec={},
+        spec=spec or {},
         decision={},
         calibration=None,
         metrics={"auc": {"value": 0.8, "low": 0.7, "high": 0.9}},

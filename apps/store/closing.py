@@ -121,22 +121,13 @@ def fill_dead_images(db: sqlalchemy.Engine, held: Closing, images: dict[int, Jud
     write(db, work)
 
 
-def results_in_order(db: sqlalchemy.Engine, job_id: str) -> Iterator[list[Result]]:
-    """Yield the scored cases of a job in input order, page by page."""
-    yield from _in_order(db, Result, job_id)
-
-
-def inspections_in_order(db: sqlalchemy.Engine, job_id: str) -> Iterator[list[Inspection]]:
-    """Yield the inspected pictures of a job in input order, page by page."""
-    yield from _in_order(db, Inspection, job_id)
-
-
-def _in_order(db: sqlalchemy.Engine, table: Any, job_id: str) -> Iterator[Any]:
-    last = -1
+def rows_in_order(db: sqlalchemy.Engine, table: type[Result] | type[Inspection], job_id: str) -> Iterator[list[Any]]:
+    """Yield the rows that a job wrote to a table in input order, page by page, as plain rows with the column names."""
+    columns, last = list(table.__table__.columns), -1
     while True:
         with reading(db) as session:
-            query = select(table).where(table.job_id == job_id, table.row > last).order_by(table.row).limit(_PAGE)
-            rows = list(session.scalars(query))
+            query = select(*columns).where(table.job_id == job_id, table.row > last).order_by(table.row)
+            rows = list(session.execute(query.limit(_PAGE)))
         if not rows:
             return
         yield rows

@@ -1,4 +1,4 @@
-"""When a schedule is due: five cron fields in UTC (minute hour day month weekday), @hourly and the like, or @every 30s."""
+"""When a schedule is due, in UTC: five cron fields (minute hour day month weekday), @hourly and kin, or @every 30s."""
 
 import re
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from apps.store.pieces import Piece, write_piece
 from apps.store.tables import Model
 from core.errors import InputError
 from core.runtime.bundle import open_bundle
-from data.spec import FeatureSpec
+from data.spec import FeatureSpec, check_names
 from data.tables import Chunk, open_source, read_chunks
 
 
@@ -32,6 +32,7 @@ def cut_table(settings: Settings, model: Model, job_id: str, wish: Mapping[str, 
     store = open_objects(settings)
     spec = FeatureSpec.from_json(open_bundle(model_folder(settings, model)).manifest.spec)
     source = open_source(Path(wish["source"]))
+    check_names(source.columns, spec)
     id_column = wish["id_column"] or (spec.id_column if spec.id_column in source.columns else None)
     if id_column is not None and id_column not in source.columns:
         raise InputError(f"{source.path} has no column {id_column!r} for the ids; it has {', '.join(source.columns)}")

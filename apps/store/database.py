@@ -88,6 +88,15 @@ def open_database(settings: Settings) -> sqlalchemy.Engine:
         return _engines[key]
 
 
+def close_database(settings: Settings) -> None:
+    """Close all connections to the settings' database; it can be opened again."""
+    with _lock:
+        engine = _engines.pop(database_url(settings).render_as_string(hide_password=False), None)
+    if engine is not None:
+        _gate.forget(engine)
+        engine.dispose()
+
+
 @contextmanager
 def reading(db: sqlalchemy.Engine) -> Iterator[Session]:
     """Give a session that sees one state of the database. Objects stay usable afterwards."""

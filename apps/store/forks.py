@@ -19,6 +19,7 @@ class ForkGate:
 
     def __init__(self) -> None:
         self._engines: list[sqlalchemy.Engine] = []
+        self._registered = False
         self._reset()
 
     def _reset(self) -> None:
@@ -28,9 +29,14 @@ class ForkGate:
 
     def watch(self, engine: sqlalchemy.Engine) -> None:
         """Close the idle connections of `engine` before each fork from now on."""
-        if not self._engines:
+        if not self._registered:
             os.register_at_fork(before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child)
+            self._registered = True
         self._engines.append(engine)
+
+    def forget(self, engine: sqlalchemy.Engine) -> None:
+        """Watch `engine` no longer."""
+        self._engines.remove(engine)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ _SHIFT = 1_000_000  # bins; makes the cast below round down for negative scores 
 class ScoredCase:
     """One scored case as it is stored: all of score, probability and decision, or an error.
 
-    Each reason is {code, words, contribution, feature, value, text}, strongest first.
+    Each reason is {code, words, words_zh, contribution, feature, value}, strongest first; `contribution` in log-odds.
     """
 
     case_id: str
@@ -57,6 +57,11 @@ class Bin:
     count: int
 
 
+def reason_text(reason: Mapping[str, Any]) -> str:
+    """Return a reason as the out file has it: `CODE: words (contribution)`."""
+    return f"{reason['code']}: {reason['words']} ({reason['contribution']:+.2f})"
+
+
 def save_assessment(db: sqlalchemy.Engine, *, model: Model, case: ScoredCase) -> Result:
     """Keep one case that came in alone."""
     result = Result(model_id=model.id, job_id=None, row=None, created_at=datetime.now(UTC), **_values(case))
@@ -81,7 +86,7 @@ def upsert(session: Session, table: type[Result] | type[Inspection], rows: Seque
     if not rows:
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    insert = dialect.insert(table)
+    insert = dialect.insert(table.__table__)  # the table itself: the mapped class takes twice as long
     keep = {"job_id", "row", "id"}
     changed = {name: insert.excluded[name] for name in rows[0] if name not in keep}
     session.execute(insert.on_conflict_do_update(index_elements=["job_id", "row"], set_=changed), list(rows))

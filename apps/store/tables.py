@@ -180,7 +180,7 @@ class Chunk(Base):
 class Result(Base):
     """One scored case. `job_id` is null for a case that came in alone through the gateway.
 
-    Each of `reasons` is {code, words, contribution, feature, value, text}, `text` as in the out file.
+    Each of `reasons` is {code, words, words_zh, contribution, feature, value}.
     """
 
     __tablename__ = "results"

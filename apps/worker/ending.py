@@ -3,9 +3,11 @@
 import json
 import os
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy
 import structlog
@@ -18,8 +20,8 @@ from apps.store.inspections import InspectionFilter, JudgedImage, counts_by_verd
 from apps.store.models import get_model
 from apps.store.objects import disk_error, open_objects
 from apps.store.pieces import read_ids
-from apps.store.results import ResultFilter
-from apps.store.tables import Chunk, Model, Result
+from apps.store.results import ResultFilter, reason_text
+from apps.store.tables import Chunk, Inspection, Model, Result
 from apps.worker.lease import Kept, worker_name
 from core.errors import AssayError
 from data.tables import TableWriter
@@ -76,22 +78,20 @@ def _unknown_images(held: Closing, chunk: Chunk, model: Model) -> dict[int, Judg
 
 def _write_scores(db: sqlalchemy.Engine, held: Closing, model: Model) -> None:
     with TableWriter(Path(held.params["out"])) as writer:
-        for page in closing.results_in_order(db, held.job_id):
+        for page in closing.rows_in_order(db, Result, held.job_id):
             writer.write(scores_frame(page, model, reasons=held.params["reasons"]))
 
 
-def scores_frame(page: list[Result], model: Model, *, reasons: int) -> pd.DataFrame:
-    """Return results as the rows that scoring writes, columns in the contract's order."""
+def scores_frame(page: Sequence[Any], model: Model, *, reasons: int) -> pd.DataFrame:
+    """Return rows of the results table as scoring writes them, columns in the contract's order."""
     columns: dict[str, Any] = {
         "id": pd.array([row.case_id for row in page], dtype="str"),
-        "score": pd.array([row.score for row in page], dtype="Float64").to_numpy(float, na_value=float("nan")),
-        "probability": pd.array([row.probability for row in page], dtype="Float64").to_numpy(
-            float, na_value=float("nan")
-        ),
+        "score": np.asarray([row.score for row in page], dtype=np.float64),
+        "probability": np.asarray([row.probability for row in page], dtype=np.float64),
         "decision": pd.array([row.decision for row in page], dtype="str"),
     }
     for k in range(reasons):
-        texts = [row.reasons[k]["text"] if k < len(row.reasons) else None for row in page]
+        texts = [reason_text(row.reasons[k]) if k < len(row.reasons) else None for row in page]
         columns[f"reason_{k + 1}"] = pd.array(texts, dtype="str")
     judged = [row.error is None for row in page]
     columns["model"] = pd.array([model.name if good else None for good in judged], dtype="str")
@@ -105,7 +105,7 @@ def _write_answers(db: sqlalchemy.Engine, held: Closing, _model: Model) -> None:
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with draft.open("w", encoding="utf-8") as file:
-            for page in closing.inspections_in_order(db, held.job_id):
+            for page in closing.rows_in_order(db, Inspection, held.job_id):
                 file.writelines(json.dumps(row.answer, ensure_ascii=False) + "\n" for row in page)
             file.flush()
             os.fsync(file.fileno())

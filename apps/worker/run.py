@@ -19,6 +19,7 @@ from apps.store.database import open_database
 from apps.worker.app import CHUNK_TASKS, create_celery, require_broker
 from apps.worker.bodies import CHUNK_BODIES, Body
 from apps.worker.lease import worker_prefix
+from apps.worker.logs import log_as_json
 from apps.worker.sweep import Sweeper, sign_off
 from apps.worker.tasks import register_tasks
 from apps.worker.working import Bench
@@ -42,6 +43,7 @@ def run_worker(
 
     AssayError, one line, when the database or the broker is not there at the start; later both are waited for.
     """
+    log_as_json()
     processes = concurrency or min(_cores(), _MOST_PROCESSES)
     threads = settings.threads or max(1, _cores() // processes)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))

@@ -10,6 +10,7 @@ import structlog
 from apps.settings import Settings
 from apps.store.database import open_database
 from apps.store.schedules import run_due
+from apps.worker.logs import log_as_json
 from apps.worker.sweep import PAUSE_S, Sweeper, sign_off
 from core.errors import AssayError
 
@@ -22,7 +23,9 @@ def run_schedule(settings: Settings, *, stop: threading.Event | None = None) -> 
     Several may run at once: a due time gives one job. A broker that is down is waited for; jobs are accepted all the
     same.
     """
-    stop = stop or _stop_on_signals()
+    if stop is None:
+        log_as_json()
+        stop = _stop_on_signals()
     db = open_database(settings)
     name = f"{os.uname().nodename}:{os.getpid()}/schedule"
     sweeper = Sweeper(db, settings, name, {"process_id": os.getpid()})

@@ -1,10 +1,8 @@
 """Scores the rows of a chunk, through the same way as the command line."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from apps.engines import engine_for
 from apps.settings import Settings
@@ -13,42 +11,64 @@ from apps.store.objects import open_objects
 from apps.store.pieces import read_piece
 from apps.store.results import ScoredCase
 from apps.store.tables import Model
-from pipelines.finance.explain import Reason
+from pipelines.finance.explain import NONE, RowReasons
 from pipelines.finance.score import score_table
 
 
 def score_piece(settings: Settings, model: Model, claim: Claim) -> Outcome:
     """Score the rows of a piece."""
-    params = claim.params
     piece = read_piece(open_objects(settings), claim.payload["key"])
     scored = score_table(
         piece.frame,
         engine_for(settings, model),
         ids=piece.ids,
         row_errors=piece.errors,
-        reasons=params["reasons"],
-        reasons_for=params["reasons_for"],
+        reasons=claim.params["reasons"],
+        reasons_for=claim.params["reasons_for"],
     )
-    rows = zip(scored.frame.to_dict("records"), scored.reasons, strict=True)
-    cases = {claim.first_row + place: _case(row, reasons) for place, (row, reasons) in enumerate(rows)}
+    columns = [scored.frame[name].tolist() for name in ("id", "score", "probability", "decision")]
+    errors = scored.frame["error"].astype(object).where(scored.frame["error"].notna(), None)
+    rows = zip(*columns, _reasons(scored.reasons), errors, strict=True)
+    cases = {claim.first_row + place: _case(*row) for place, row in enumerate(rows)}
     return Outcome(cases=cases, failed=scored.failed)
 
 
-def _case(row: dict[Any, Any], reasons: list[Reason]) -> ScoredCase:
-    error = None if pd.isna(row["error"]) or row["error"] == "" else str(row["error"])
+def _case(
+    case_id: str, score: float, probability: float, decision: str, reasons: list[dict[str, Any]], error: str | None
+) -> ScoredCase:
     if error is not None:
-        return ScoredCase(case_id=str(row["id"]), score=None, probability=None, decision=None, error=error)
-    texts = [str(row[f"reason_{k}"]) for k in range(1, len(reasons) + 1)]
-    return ScoredCase(
-        case_id=str(row["id"]),
-        score=float(row["score"]),
-        probability=float(row["probability"]),
-        decision=str(row["decision"]),
-        reasons=[_plain(asdict(reason)) | {"text": text} for reason, text in zip(reasons, texts, strict=True)],
-    )
+        return ScoredCase(case_id=case_id, score=None, probability=None, decision=None, error=error)
+    return ScoredCase(case_id=case_id, score=score, probability=probability, decision=decision, reasons=reasons)
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """Make numpy scalars plain, and NaN null: JSON knows neither."""
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
-    return {name: None if isinstance(value, float) and value != value else value for name, value in plain.items()}
+def _reasons(found: RowReasons) -> list[list[dict[str, Any]]]:
+    """Return the reasons of all rows as plain values, column by column: asking row by row is thirty times slower."""
+    rows: list[list[dict[str, Any]]] = [[] for _ in range(len(found))]
+    texts_zh: list[list[str]] = [texts.tolist() for texts in found.texts("zh")]
+    for k, texts_en in enumerate(found.texts("en")):
+        for row in np.flatnonzero(found.feature_BK[:, k] != NONE).tolist():
+            column = found.spec.columns[int(found.feature_BK[row, k])]
+            code, words = _parts(str(texts_en[row]))
+            rows[row].append(
+                {
+                    "code": code,
+                    "words": words,
+                    "words_zh": _parts(texts_zh[k][row])[1],
+                    "contribution": float(found.contribution_BK[row, k]),
+                    "feature": column.name,
+                    "value": _value(float(found.value_BK[row, k]), column.categories),
+                }
+            )
+    return rows
+
+
+def _parts(text: str) -> tuple[str, str]:
+    """Take "CODE: words (+0.12)" apart."""
+    code, _, rest = text.partition(": ")
+    return code, rest.rpartition(" (")[0]
+
+
+def _value(value: float, categories: tuple[str, ...]) -> float | str | None:
+    if value != value:
+        return None
+    return categories[int(value)] if categories else value

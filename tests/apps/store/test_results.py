@@ -24,7 +24,7 @@ def model(db: sqlalchemy.Engine, settings: Settings, tmp_path: Path) -> Model:
 def _case(number: int, score: float | None = 600.0, decision: str = "approve") -> ScoredCase:
     if score is None:
         return ScoredCase(case_id=f"c{number}", score=None, probability=None, decision=None, error="BAD: row")
-    reason = {"code": "R1", "words": "late", "contribution": 0.5, "feature": "late", "value": 3, "text": "R1: late"}
+    reason = {"code": "R1", "words": "late", "contribution": 0.5, "feature": "late", "value": 3}
     return ScoredCase(case_id=f"c{number}", score=score, probability=0.1, decision=decision, reasons=[reason])
 
 
@@ -55,7 +55,7 @@ def test_pages_go_on_where_the_last_one_ended(db: sqlalchemy.Engine, model: Mode
     first = results.page(db, ResultFilter(), limit=3)
     rest = results.page(db, ResultFilter(), limit=3, after=first[-1].id)
     assert [r.case_id for r in first + rest] == ["c4", "c3", "c2", "c1", "c0"]
-    assert first[1].reasons[0]["text"] == "R1: late"
+    assert results.reason_text(first[1].reasons[0]) == "R1: late (+0.50)"
 
 
 @pytest.mark.parametrize(
