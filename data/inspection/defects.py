@@ -31,20 +31,20 @@ def _thick(cover: Field, above: float) -> Mask:
 
 
 def _scratch(surface: Surface, strength: float, scale: float, rng: np.random.Generator) -> Mask:
-    size, length = surface.size, rng.uniform(25, 170) * scale
+    size, length = surface.size, rng.uniform(35, 180) * scale
     angle = rng.uniform(0, 2 * np.pi)
     middle = _somewhere(size, rng, 0.15)
     start = middle - 0.5 * length * np.array([np.cos(angle), np.sin(angle)], np.float32)
     path = curve(rng, start, angle, length, bend=0.35)
-    cover = draw_line(size, path, rng.uniform(0.8, 2.2) * scale, taper=True)
+    cover = draw_line(size, path, rng.uniform(1.1, 2.8) * scale, taper=True)
     if rng.random() < 0.25:  # the tool came twice
         offset = rng.normal(0, 4 * scale, 2).astype(np.float32)
         cover = np.maximum(cover, draw_line(size, path[3:-4] + offset, scale, taper=True))
     mask = _thick(cover, 0.25)
     cover = cover * np.clip(0.8 + 0.35 * smooth(rng, size, 9 * scale), 0, 1)  # it skips
     bright = 1.0 if rng.random() < 0.3 + 0.4 * surface.gloss else -1.0
-    surface.height -= np.float32(1.3 * strength) * cover
-    surface.tint(1 + np.float32(0.6 * bright * strength) * cover)
+    surface.height -= np.float32(2.2 * strength) * cover
+    surface.tint(1 + np.float32(0.75 * bright * strength) * cover)
     return mask
 
 
@@ -54,11 +54,11 @@ def _pit(surface: Surface, strength: float, scale: float, rng: np.random.Generat
     ragged = smooth(rng, size, 4 * scale)
     for _ in range(int(rng.choice([1, 1, 2, 3, 5]))):
         x, y = centre + rng.normal(0, 14 * scale, 2)
-        radius = float(np.clip(rng.lognormal(0.9, 0.45), 1.3, 7)) * scale
+        radius = float(np.clip(rng.lognormal(1.25, 0.4), 1.8, 9)) * scale
         away = distance(size, x, y, stretch=rng.uniform(1, 1.7), angle_rad=rng.uniform(0, np.pi))
         hole = step(radius - away + 0.18 * radius * ragged, soft=1.2)
-        surface.height -= np.float32(0.55 * strength * radius) * hole
-        surface.tint(1 - np.float32(0.6 * strength) * hole)
+        surface.height -= np.float32(0.7 * strength * radius) * hole
+        surface.tint(1 - np.float32(0.75 * strength) * hole)
         mask |= hole > 0.4
     return mask
 
@@ -71,7 +71,7 @@ def _stain(surface: Surface, strength: float, scale: float, rng: np.random.Gener
     spot = step(outline, soft=rng.uniform(2, 14) * scale)
     rim = 4 * spot * (1 - spot)
     uneven = np.clip(0.8 + 0.3 * smooth(rng, size, 0.5 * radius), 0.2, 1.4)
-    effect = np.float32(0.32 * strength) * (spot * uneven + 0.45 * rng.random() * rim)
+    effect = np.float32(0.5 * strength) * (spot * uneven + 0.45 * rng.random() * rim)
     sign = -1 if rng.random() < 0.75 else 0.6
     tint = rng.uniform(0.75, 1.25, 3) if rng.random() < 0.5 else np.ones(3)  # rust and oil have a colour
     surface.albedo *= np.float32(1) + np.float32(sign) * effect[..., None] * tint.astype(np.float32)
@@ -80,7 +80,7 @@ def _stain(surface: Surface, strength: float, scale: float, rng: np.random.Gener
 
 def _crack(surface: Surface, strength: float, scale: float, rng: np.random.Generator) -> Mask:
     size, angle = surface.size, rng.uniform(0, 2 * np.pi)
-    length, width = rng.uniform(30, 150) * scale, rng.uniform(0.7, 1.7) * scale
+    length, width = rng.uniform(40, 160) * scale, rng.uniform(1, 2.3) * scale
     middle = _somewhere(size, rng, 0.15)
     start = middle - 0.5 * length * np.array([np.cos(angle), np.sin(angle)], np.float32)
     path = walk(rng, start, angle, length, jitter=0.45)
@@ -90,8 +90,8 @@ def _crack(surface: Surface, strength: float, scale: float, rng: np.random.Gener
         turn = angle + rng.choice([-1, 1]) * rng.uniform(0.4, 1.1)
         branch = walk(rng, fork, turn, length * rng.uniform(0.15, 0.45), jitter=0.5)
         cover = np.maximum(cover, draw_line(size, branch, 0.7 * width, taper=True))
-    surface.height -= np.float32(0.8 * strength) * cover
-    surface.tint(1 - np.float32(0.75 * strength) * cover)
+    surface.height -= np.float32(1.2 * strength) * cover
+    surface.tint(1 - np.float32(0.85 * strength) * cover)
     return _thick(cover, 0.25)
 
 
@@ -121,7 +121,7 @@ def _bump(surface: Surface, strength: float, scale: float, rng: np.random.Genera
     away = distance(size, x, y, stretch=rng.uniform(1, 1.6), angle_rad=rng.uniform(0, np.pi))
     hill = np.exp(-((away / radius) ** 2) * (1 + 0.15 * smooth(rng, size, radius)))
     sign = rng.choice([-1, 1])
-    surface.height += np.float32(sign * strength * 0.9 * radius) * hill
+    surface.height += np.float32(sign * strength * 1.3 * radius) * hill
     return np.asarray(hill > 0.3)
 
 

@@ -25,7 +25,9 @@ from data.inspection.textures import TEXTURES, Surface, make_product, make_surfa
 LOT = 8  # pictures
 DEFECTIVE_IN_LOT = 3
 SPLIT_OF_LOT = ("train", "train", "val", "test", "train")  # five lots of a product in turn
-FAINTEST = 0.2  # strength of the faintest defect; that of the strongest is 1
+FAINT_SHARE = 0.3  # of the defects
+FAINT = (0.08, 0.35)  # strength of these, and of the others
+PLAIN = (0.35, 1.0)
 SHOULDER = np.float32(0.75)  # brightness from which the camera compresses highlights
 FEWEST = LOT * len(SPLIT_OF_LOT)
 COLUMNS = ("path", "label", "mask_or_boxes", "defective", "group", "texture", "strength")
@@ -99,7 +101,7 @@ def make_sample(index: int, *, seed: int, size: int = 256) -> Sample:
     _add_distractors(surface, lot, hard=label == "free" and rng.random() < 0.2, rng=rng)
     strength, mask = 0.0, np.zeros((size, size), bool)
     if label != "free":
-        strength = float(np.exp(rng.uniform(np.log(FAINTEST), 0)))
+        strength = float(rng.uniform(*(FAINT if rng.random() < FAINT_SHARE else PLAIN)))
         while mask.sum() < 6:  # a line that left the picture is drawn anew
             mask = add_defect(label, surface, strength, rng)
     return Sample(
