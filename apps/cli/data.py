@@ -7,15 +7,25 @@ from typing import Annotated
 import typer
 
 from apps.cli.console import emit_json, emit_table, note, parse_where, progress_bar
+from apps.settings import load_settings
+from apps.store import models
+from apps.store.database import open_database
 from core.errors import InputError
+from core.runtime.bundle import open_bundle
+from data.check import TableReport, check_table
 from data.finance.credit_tables import make_credit
 from data.inspection.surfaces import make_surfaces
-from data.tables import TableWriter
+from data.spec import FeatureSpec
+from data.tables import TableWriter, read_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make data to try things on; check a file.")
 
+USUAL_ROWS = {"credit": 20_000, "surfaces": 600}
+
 
 class Kind(StrEnum):
+    """What can be made."""
+
     credit = "credit"
     surfaces = "surfaces"
 
@@ -24,7 +34,7 @@ class Kind(StrEnum):
 def make(
     kind: Annotated[Kind, typer.Argument(help="credit: a table of loans; surfaces: pictures with defects and masks")],
     out: Annotated[Path, typer.Option(help="folder to write into; made if it is not there")],
-    rows: Annotated[int, typer.Option(min=0, help="rows of a table, or pictures; 0 takes the usual number")] = 0,
+    rows: Annotated[int | None, typer.Option(min=1, help="rows of a table, or pictures")] = None,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
@@ -35,14 +45,63 @@ def make(
     if out.exists() and not out.is_dir():
         raise InputError(f"--out takes a folder, but {out} is a file; name another")
     out.mkdir(parents=True, exist_ok=True)
-    with progress_bar(f"making {kind}") as progress:
+    with progress_bar(f"making {kind.value}") as progress:
         if kind is Kind.credit:
             files = [out / "credit.csv"]
             with TableWriter(files[0]) as writer:
-                writer.write(make_credit(rows or 20_000, seed))
+                writer.write(make_credit(rows or USUAL_ROWS["credit"], seed))
         else:
-            files = list(make_surfaces(out, images=rows or 600, seed=seed, progress=progress))
+            files = list(make_surfaces(out, images=rows or USUAL_ROWS["surfaces"], seed=seed, progress=progress))
     if as_json:
         emit_json({"kind": kind.value, "seed": seed, "files": [str(path) for path in files]})
     else:
         note(f"wrote {', '.join(map(str, files))}")
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="a table: CSV, CSV.GZ, Parquet or XLSX")],
+    model: Annotated[str | None, typer.Option(help="hold the table against this model's training data")] = None,
+    target: Annotated[str | None, typer.Option(help="column of labels: names columns that tell it too well")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="column of ids: names doubles")] = None,
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows; again for more")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Say what is in a table and what is wrong with it: types, missing, ranges, leakage, drift.
+
+    Example: assay data check loans.csv --model loans
+    """
+    spec = None
+    if model is not None:
+        settings = load_settings()
+        found = models.resolve(open_database(settings), model)
+        spec = FeatureSpec.from_json(open_bundle(models.model_folder(settings, found)).manifest.spec)
+    text = [id_column] if id_column else []
+    table = read_table(file, text=text, where=parse_where(where or []))
+    report = check_table(table, spec, target=target, id_column=id_column)
+    if as_json:
+        emit_json(report.to_json())
+    else:
+        _print(file, report)
+
+
+def _print(file: Path, report: TableReport) -> None:
+    columns = ("column", "type", "missing", "distinct", "low", "high", "mean", "frequent", "PSI")
+    rows = [
+        (
+            column.name,
+            column.type,
+            f"{column.missing / max(report.rows, 1):.1%}",
+            column.distinct,
+            *(f"{v:.6g}" if isinstance(v, float) else v for v in (column.low, column.high, column.mean)),
+            ", ".join(column.examples[:3]),
+            None if column.psi is None else f"{column.psi:.3f}",
+        )
+        for column in report.columns
+    ]
+    emit_table(f"{file}: {report.rows} rows", columns, rows)
+    if report.findings:
+        findings = [(f.level, f.code, f.column, f.words) for f in report.findings]
+        emit_table("findings", ("level", "code", "column", "what"), findings)
+    else:
+        note("nothing is wrong with it")

@@ -1,0 +1,132 @@
+"""The model document: one self-contained HTML page that says what a model is, how good it is and how it decides."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from apps.store.tables import Evaluation, Model
+from core.runtime.manifest import Manifest
+
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}
+h1{margin-bottom:0}h2{margin-top:2.2rem;border-bottom:1px solid #d0d7de}p.under{color:#57606a;margin-top:.2rem}
+table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #eaeef2}
+td.n{text-align:right;font-variant-numeric:tabular-nums}.charts{display:flex;flex-wrap:wrap;gap:2rem}
+figure{margin:0}figcaption{color:#57606a;font-size:13px}svg{background:#f6f8fa}
+"""
+SIDE = 260  # of a chart, in CSS pixels
+
+
+def model_card(model: Model, manifest: Manifest, evaluation: Evaluation | None) -> str:
+    """Return the page. Without an evaluation it shows the validation metrics that the bundle keeps."""
+    title = f"{model.name}, version {model.version}"
+    metrics = evaluation.metrics if evaluation is not None else manifest.metrics
+    source = f"on {evaluation.data}" if evaluation is not None else "on the validation rows of the training"
+    made = f"made {model.created_at:%Y-%m-%d %H:%M} UTC"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p class='under'>{model.kind} model, {model.state}, {made}, manifest {model.manifest_sha256[:12]}</p>",
+        f"<h2>How good it is, {escape(source)}</h2>",
+        metric_table(metrics),
+        charts(evaluation.curves) if evaluation is not None else "",
+        "<h2>How it decides</h2>",
+        facts(manifest.decision),
+        "<h2>What it was made from</h2>",
+        facts(manifest.about),
+        features(manifest.spec),
+    ]
+    return page(title, parts)
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """Return a whole HTML page; `parts` are HTML, `title` is text."""
+    head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><title>{escape(title)}</title>"
+    body = "".join(parts)
+    return f"<!doctype html><html lang='en'><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>\n"
+
+
+def metric_table(metrics: Mapping[str, Any]) -> str:
+    """Return metrics with their intervals; what is missing says why. Nested entries are left to their own tables."""
+    return table(("metric", "value", "95 % interval"), metric_cells(metrics))
+
+
+def metric_cells(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, value and interval of each metric, or why it is missing; entries of other forms are left out.
+
+    >>> metric_cells({"auc": {"value": 0.8, "low": 0.7, "high": 0.9}, "f1": {"value": None, "missing": "one class"}})
+    [('auc', '0.8000', '0.7000 to 0.9000'), ('f1', '', 'one class')]
+    """
+    cells = []
+    for name, metric in metrics.items():
+        if isinstance(metric, Mapping) and "value" in metric:
+            if metric["value"] is None:
+                cells.append((name, "", str(metric.get("missing", ""))))
+            else:
+                interval = "" if metric.get("low") is None else f"{metric['low']:.4f} to {metric['high']:.4f}"
+                cells.append((name, f"{metric['value']:.4f}", interval))
+        elif isinstance(metric, int | float) and not isinstance(metric, bool):
+            cells.append((name, f"{metric:g}", ""))
+    return cells
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return an HTML table of text cells."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><tr>{head}</tr>{body}</table>"
+
+
+def facts(entries: Mapping[str, Any]) -> str:
+    """Return the plain entries of a JSON object as a table; long or nested ones are shortened."""
+    rows = [(str(name).replace("_", " "), _short(value)) for name, value in entries.items()]
+    return table(("what", "value"), rows)
+
+
+def features(spec: Mapping[str, Any]) -> str:
+    """Return the table of features of a credit model; nothing for a model without one."""
+    columns = spec.get("columns")
+    if not columns:
+        return ""
+    rows = [
+        (str(c["name"]), str(c.get("words_en", "")), str(c["kind"]), f"{c.get('missing_rate', 0):.1%}") for c in columns
+    ]
+    return "<h2>Features</h2>" + table(("column", "words", "kind", "missing in training"), rows)
+
+
+def charts(curves: Mapping[str, Any]) -> str:
+    """Return the curves of an evaluation as drawings: ROC and calibration, or escape against overkill."""
+    drawn = []
+    if "roc" in curves:
+        caption = "ROC: share of bad cases found (up) against good cases declined (right)"
+        drawn.append(line_chart(curves["roc"]["fpr"], curves["roc"]["tpr"], caption, diagonal=True))
+    if "calibration" in curves:
+        caption = "Calibration: bad cases seen (up) against predicted (right)"
+        calibration = curves["calibration"]
+        drawn.append(line_chart(calibration["predicted"], calibration["observed"], caption, diagonal=True, dots=True))
+    if "escape_overkill" in curves:
+        caption = "Overkill (up) against escapes (right), one point a threshold"
+        drawn.append(line_chart(curves["escape_overkill"]["escape"], curves["escape_overkill"]["overkill"], caption))
+    return f"<div class='charts'>{''.join(drawn)}</div>"
+
+
+def line_chart(
+    x: Sequence[float], y: Sequence[float], caption: str, *, diagonal: bool = False, dots: bool = False
+) -> str:
+    """Draw a line as SVG on axes from 0 to 1, or to the largest value where all are small."""
+    top = max([0.0, *x, *y]) or 1.0
+    top = 1.0 if top > 0.5 else top * 1.1
+    points = [(SIDE * a / top, SIDE * (1 - b / top)) for a, b in zip(x, y, strict=True)]
+    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    parts = [f"<polyline points='{line}' fill='none' stroke='#0969da' stroke-width='2'/>"]
+    if diagonal:
+        parts.insert(0, f"<line x1='0' y1='{SIDE}' x2='{SIDE}' y2='0' stroke='#8c959f' stroke-dasharray='4'/>")
+    if dots:
+        parts += [f"<circle cx='{a:.1f}' cy='{b:.1f}' r='3' fill='#0969da'/>" for a, b in points]
+    svg = f"<svg width='{SIDE}' height='{SIDE}' role='img' aria-label='{escape(caption)}'>{''.join(parts)}</svg>"
+    return f"<figure>{svg}<figcaption>{escape(caption)}<br>axes 0 to {top:.3g}</figcaption></figure>"
+
+
+def _short(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 160 else text[:157] + "..."

@@ -1,0 +1,121 @@
+"""`assay demo`: the whole loop on generated data, both domains, by the same commands that a user would type."""
+
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps import cli
+from apps.cards import page
+from apps.cli.console import note
+from apps.settings import load_settings
+from core.errors import AssayError, InputError
+
+ROWS, PICTURES, SHOWN = 20_000, 240, 12
+CREDIT, SURFACES = "demo_credit", "demo_surfaces"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="folder for the data, verdicts, heatmaps and reports")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="seed of data and training")] = 0,
+) -> None:
+    """Make data, train, evaluate, score a batch through a worker, inspect pictures, write reports.
+
+    Example: assay demo --out demo
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out takes a folder, but {out} is a file; name another")
+    started = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    _credit(out, str(seed))
+    _surfaces(out, str(seed))
+    index = out / "index.html"
+    index.write_text(_index(out), encoding="utf-8")
+    home = load_settings().home
+    note(f"\nDone in {time.monotonic() - started:.0f} s. Open {index} for the reports.")
+    note(f"The dashboards over the same data (home {home}): {Path(sys.argv[0])} up")
+
+
+def _credit(out: Path, seed: str) -> None:
+    table = str(out / "credit.csv")
+    _assay("data", "make", "credit", "--out", str(out), "--rows", str(ROWS), "--seed", seed)
+    columns = ["--target", "default_12m", "--id", "application_id"]
+    rows = ["--where", "split=train", "--valid-where", "split=val"]
+    _assay("train", "credit", "--data", table, *columns, *rows, "--name", CREDIT, "--seed", seed)
+    _assay("evaluate", CREDIT, "--data", table, "--where", "split=test")
+    with _worker():
+        scored = str(out / "scored.csv")
+        _assay("score", CREDIT, "--data", table, "--where", "split=test", "--out", scored, "--workers")
+    _assay("models", "card", CREDIT, "--out", str(out / f"{CREDIT}.html"))
+
+
+def _surfaces(out: Path, seed: str) -> None:
+    folder, heatmaps = out / "surfaces", out / "heatmaps"
+    for old in (folder, heatmaps):
+        shutil.rmtree(old, ignore_errors=True)
+    _assay("data", "make", "surfaces", "--out", str(folder), "--rows", str(PICTURES), "--seed", seed)
+    split = {part: str(folder / f"{part}.csv") for part in ("train", "val", "test")}
+    few = ["--boxes-per-class", "10", "--size-px", "160", "--preset", "trial"]
+    valid = ["--valid", split["val"]]
+    _assay("train", "inspection", "--data", split["train"], *valid, *few, "--name", SURFACES, "--seed", seed)
+    _assay("evaluate", SURFACES, "--data", split["test"])
+    pictures = [str(folder / line.split(",")[0]) for line in Path(split["test"]).read_text().splitlines()[1:]]
+    _assay("inspect", SURFACES, *pictures[:SHOWN], "--heatmaps", str(heatmaps))
+    _assay("models", "card", SURFACES, "--out", str(out / f"{SURFACES}.html"))
+
+
+def _assay(*arguments: str) -> None:
+    """Run a command as a user would, and show it."""
+    shown = shlex.join(arguments)
+    note(f"\n$ assay {shown if len(shown) < 300 else shown[:297] + '...'}")
+    if code := cli.run(list(arguments)):
+        raise AssayError(f"the demo stopped: assay {arguments[0]} ended with exit code {code}")
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """Run a worker in the background; its log lies in the home."""
+    log = load_settings().home / "log" / "demo_worker.txt"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    note("\n$ assay worker --concurrency 2 &")
+    with log.open("w") as file:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "apps.cli", "worker", "--concurrency", "2"], stdout=file, stderr=file
+        )
+        try:
+            time.sleep(0.5)
+            if worker.poll() is not None:
+                raise AssayError(f"the worker did not start; {log} says why")
+            yield
+        finally:
+            worker.terminate()
+            worker.wait(timeout=60)
+
+
+def _index(out: Path) -> str:
+    pictures = sorted((out / "heatmaps").glob("*.png"))
+    figures = "".join(
+        f"<figure><img src='heatmaps/{escape(path.name)}' width='230' alt='{escape(path.stem)}'></figure>"
+        for path in pictures
+    )
+    parts = [
+        "<h1>Assay: what the demo made</h1>",
+        "<p class='under'>All data here are generated; the commands are printed in the terminal.</p>",
+        f"<h2>Credit</h2><p><a href='{CREDIT}.html'>The credit model</a>, "
+        "<a href='scored.csv'>verdicts with reasons</a> on the applications of the test split.</p>",
+        f"<h2>Inspection</h2><p><a href='{SURFACES}.html'>The surface model</a>. Below: test pictures with the "
+        "defect probability drawn over them, and the regions in white frames.</p>",
+        f"<div class='charts'>{figures}</div>",
+    ]
+    return page("Assay demo", parts)

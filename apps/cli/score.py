@@ -1,0 +1,197 @@
+"""`assay score`: a file of cases in, a file of verdicts out, in input order and in bounded memory."""
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+
+from apps.cases import read_cases
+from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
+from apps.cli.waiting import wait_for_job
+from apps.engines import engine_for
+from apps.settings import load_settings
+from apps.store import models
+from apps.store.database import open_database
+from apps.store.runs import record_run
+from apps.store.tables import Model
+from core.errors import InputError
+from core.runtime.engine import Engine
+from data.source import Source
+from data.spec import FeatureSpec
+from data.tables import TableWriter, open_source
+from pipelines.finance.score import Scored, score_table
+
+BIN_POINTS = 20.0
+ROWS_AT_ONCE = 50_000
+
+app = typer.Typer(add_completion=False)
+
+
+class ReasonsFor(StrEnum):
+    """Which rows get reasons."""
+
+    review = "review"
+    all = "all"
+
+
+@dataclass(kw_only=True)
+class Totals:
+    """What is summed up while rows stream by."""
+
+    rows: int = 0
+    failed: int = 0
+    decisions: Counter[str] = field(default_factory=Counter)
+    histogram: Counter[tuple[float, str]] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+    extra: tuple[str, ...] = ()
+
+    def add(self, scored: Scored) -> None:
+        """Add the rows of one piece."""
+        frame = scored.frame
+        self.rows += len(frame)
+        self.failed += scored.failed
+        self.warnings.update(scored.warnings)
+        self.extra = scored.extra
+        judged = frame["decision"].notna()
+        self.decisions.update({"error": scored.failed} if scored.failed else {})
+        bins = np.floor(frame["score"][judged] / BIN_POINTS) * BIN_POINTS
+        counted = pd.DataFrame({"low": bins, "decision": frame["decision"][judged]}).value_counts()
+        for (low, decision), number in counted.items():
+            self.histogram[low, decision] += int(number)
+            self.decisions[decision] += int(number)
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary that is kept with the run."""
+        bins = sorted(self.histogram.items())
+        return {
+            "rows": self.rows,
+            "failed": self.failed,
+            "decisions": dict(self.decisions),
+            "bin_points": BIN_POINTS,
+            "histogram": [{"low": low, "decision": decision, "count": n} for (low, decision), n in bins],
+        }
+
+
+@app.command()
+def score(
+    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit model")],
+    data: Annotated[Path, typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX")],
+    out: Annotated[Path, typer.Option(help="file of verdicts to write: .csv, .csv.gz, .parquet or .xlsx")],
+    where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", help="column with the id; default: the model's own")] = None,
+    reasons: Annotated[int, typer.Option(min=0, max=50, help="reasons a row; 0 for none")] = 4,
+    reasons_for: Annotated[
+        ReasonsFor, typer.Option(help="review: rows that are declined or reviewed; all")
+    ] = ReasonsFor.review,
+    chunk: Annotated[int, typer.Option(min=1, help="rows at a time")] = ROWS_AT_ONCE,
+    workers: Annotated[bool, typer.Option("--workers", help="let the running workers do it")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
+) -> None:
+    """Score a file of cases. A row that cannot be scored keeps its place, with the error in its last column.
+
+    Example: assay score loans --data new.csv --out scored.csv --reasons 3
+    """
+    settings = load_settings()
+    db = open_database(settings)
+    model = models.resolve(db, name)
+    if model.kind != "credit":
+        raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; assay score takes credit")
+    started = time.monotonic()
+    if workers:
+        from apps.store.jobs import submit_score_job  # noqa: PLC0415  (not needed to score here)
+
+        job = submit_score_job(
+            db,
+            settings,
+            model=model,
+            source=data,
+            out=out,
+            id_column=id_column,
+            where=parse_where(where or []),
+            reasons=reasons,
+            reasons_for=reasons_for.value,
+            rows_per_chunk=min(chunk, 5_000),
+        )
+        summary = wait_for_job(db, job.id, f"scoring {data.name}")
+    else:
+        source = open_source(data)
+        engine = engine_for(settings, model)
+        with progress_bar(f"scoring {data.name}") as progress:
+            wish = _Wish(parse_where(where or []), id_column, reasons, reasons_for.value, chunk)
+            totals = _score_file(source, out, engine, model, wish, progress)
+        _tell(source, totals, engine)
+        summary = totals.to_json()
+        params = {"source": str(data.resolve()), "out": str(out.resolve()), "reasons": reasons}
+        record_run(db, kind="score", model=model, params=params, summary=summary)
+    _report(model, out, summary, time.monotonic() - started, as_json)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    where: dict[str, str]
+    id_column: str | None
+    reasons: int
+    reasons_for: Any
+    rows: int
+
+
+def _score_file(source: Source, out: Path, engine: Engine, model: Model, wish: _Wish, progress: Progress) -> Totals:
+    """Read, score and write piece by piece. InputError, and no file, where no row is left."""
+    spec = FeatureSpec.from_json(engine.bundle.manifest.spec)
+    totals = Totals()
+    with TableWriter(out) as writer:
+        pieces = read_cases(source, spec, id_column=wish.id_column, where=wish.where, rows=wish.rows)
+        for piece in pieces:
+            scored = score_table(
+                piece.frame,
+                engine,
+                ids=piece.ids,
+                row_errors=piece.errors,
+                reasons=wish.reasons,
+                reasons_for=wish.reasons_for,
+            )
+            totals.add(scored)
+            judged = scored.frame["decision"].notna()
+            place = scored.frame.columns.get_loc("error")
+            scored.frame.insert(
+                place, "model", pd.Series(model.name, index=scored.frame.index, dtype="str").where(judged)
+            )
+            version = pd.Series(model.version, index=scored.frame.index, dtype="Int64").where(judged)
+            scored.frame.insert(place + 1, "model_version", version)
+            writer.write(scored.frame)
+            progress(0.0, f"scored {totals.rows} rows")
+        if totals.rows == 0:
+            raise InputError(f"{source.path}: no row is left after --where; check its values")
+    return totals
+
+
+def _tell(source: Source, totals: Totals, engine: Engine) -> None:
+    for words in source.notes:
+        note(f"{source.path}: {words}")
+    target = engine.bundle.manifest.spec.get("target")
+    if totals.extra:
+        listed = [f"{name} (the target)" if name == target else name for name in totals.extra]
+        note(f"columns the model does not use, ignored: {', '.join(listed)}")
+    for warning, rows in totals.warnings.items():
+        note(f"{warning}: {rows} rows")
+
+
+def _report(model: Model, out: Path, summary: dict[str, Any], seconds: float, as_json: bool) -> None:
+    rows, failed = int(summary["rows"]), int(summary["failed"])
+    if 0 < failed < rows:
+        note(f"{failed} of {rows} rows could not be scored; column error of {out} says why")
+    if failed == rows:
+        raise InputError(f"not one of {rows} rows could be scored; column error of {out} says why")
+    if as_json:
+        scored = {"model": model.name, "model_version": model.version, "out": str(out), "seconds": round(seconds, 2)}
+        emit_json({**scored, **summary})
+        return
+    shares = [(word, number, f"{number / rows:.1%}") for word, number in sorted(summary["decisions"].items())]
+    emit_table(f"{rows} rows by {model.name}@{model.version}", ("decision", "rows", "share"), shares)
+    note(f"wrote {out} in {seconds:.1f} s ({rows / max(seconds, 1e-9):,.0f} rows/s)")
