@@ -85,7 +85,7 @@ def count(ranking: Ranking, w_B: Floats | None = None) -> Counts:
 def auc_of(counts: Counts) -> float:
     """Area under the ROC curve by trapezia: ties count one half (Mann and Whitney 1947)."""
     tp, fp = counts.tp_K, counts.fp_K
-    area = tp[0] * fp[0] + np.dot(np.diff(fp), tp[1:] + tp[:-1])
+    area = tp[0] * fp[0] + inner(np.diff(fp), tp[1:] + tp[:-1])
     return float(area / (2 * _both(counts)))
 
 
@@ -99,7 +99,7 @@ def average_precision_of(counts: Counts) -> float:
     """Sum of precision times step of recall over the distinct thresholds, without interpolation."""
     flagged = counts.tp_K + counts.fp_K
     precision = np.divide(counts.tp_K, flagged, out=np.zeros_like(flagged), where=flagged > 0)
-    return float(np.dot(np.diff(counts.tp_K, prepend=0.0), precision) / _positives(counts))
+    return inner(np.diff(counts.tp_K, prepend=0.0), precision) / _positives(counts)
 
 
 def best_f1_of(counts: Counts, threshold_K: Floats) -> BestF1:
@@ -190,6 +190,11 @@ def log_loss_terms(ranking: Ranking) -> Floats:
         raise ValueError(f"probabilities must lie in 0..1, got {ranking.p_B[-1]:g} to {ranking.p_B[0]:g}")
     p = np.clip(ranking.p_B, LOG_LOSS_EDGE, 1 - LOG_LOSS_EDGE)
     return -np.log(np.where(ranking.y_B > 0, p, 1 - p))
+
+
+def inner(a_N: Floats, b_N: Floats) -> float:
+    """Inner product on one thread: BLAS would wake all cores for it, which on a busy machine takes far longer."""
+    return float(np.einsum("n,n->", a_N, b_N))
 
 
 def _positives(counts: Counts) -> float:

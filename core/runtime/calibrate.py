@@ -122,7 +122,10 @@ def _bending_pays(margin_B: Floats, y_B: Floats, knots: int) -> bool:
 
 
 def _fit(margin_B: Floats, y_B: Floats, knots: int) -> Calibrator:
-    """Penalised maximum likelihood over the first value and the slopes, which are kept above LEAST_SLOPE."""
+    """Penalised maximum likelihood over the first value and the slopes, which are kept above LEAST_SLOPE.
+
+    Products over rows are einsum and no BLAS: its threads wait for each other where the machine is busy.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415 - a third of a second, and scoring never fits
 
     k_K = _knots(margin_B, y_B, knots)
@@ -131,10 +134,10 @@ def _fit(margin_B: Floats, y_B: Floats, knots: int) -> Calibrator:
     believed[0] = k_K[0]
 
     def loss(theta: Floats) -> tuple[float, Floats]:
-        z_B, off = x_BK @ theta, theta - believed
+        z_B, off = np.einsum("bk,k->b", x_BK, theta), theta - believed
         p_B = 1 / (1 + np.exp(-np.clip(z_B, -EDGE, EDGE)))
         value = _losses(z_B, y_B).sum() + 0.5 * off @ penalty @ off
-        return float(value), x_BK.T @ (p_B - y_B) + penalty @ off
+        return float(value), np.einsum("bk,b->k", x_BK, p_B - y_B) + penalty @ off
 
     bounds = [(None, None)] + [(LEAST_SLOPE, None)] * (len(k_K) - 1)
     found = minimize(loss, believed, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500})

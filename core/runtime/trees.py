@@ -28,6 +28,7 @@ from core.runtime.tree_text import read_forest
 Floats = NDArray[np.float64]
 _DOUBLE, _ROW_MAJOR = 1, 1  # C_API_DTYPE_FLOAT64, is_row_major
 _RAW, _CONTRIB = 1, 3  # C_API_PREDICT_RAW_SCORE, C_API_PREDICT_CONTRIB
+ONE_THREAD_ROWS = 5_000  # up to here, waking the other cores costs more than they give, above all on a busy machine
 SHAP_ROWS = 2_000  # asked for this many rows, the tables of TreeShap pay for their making
 
 
@@ -90,7 +91,8 @@ class TreeRunner:
         if not len(x_BF):
             return out
         shape = (ctypes.c_int32(len(x_BF)), ctypes.c_int32(self.features), _ROW_MAJOR)
-        model = (kind, 0, -1, self._parameters)  # all trees
+        threads = self._parameters if len(x_BF) > ONE_THREAD_ROWS else b"num_threads=1"
+        model = (kind, 0, -1, threads)  # all trees
         written = ctypes.c_int64()
         to = (ctypes.byref(written), ctypes.c_void_p(out.ctypes.data))
         self._call(
