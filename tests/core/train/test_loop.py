@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,15 @@ from core.train.checkpoint import list_checkpoints
 from core.train.loop import Losses, TrainOptions, TrainReport, train
 
 ROWS, BATCH = 96, 16  # six batches an epoch
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """The models are so small that threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 class SmallNet(nn.Module):
@@ -68,6 +78,11 @@ def run(folder: Path | None, **changes: object) -> tuple[dict[str, Tensor], Trai
     return net.state_dict(), report
 
 
+@cache
+def uninterrupted() -> tuple[dict[str, Tensor], TrainReport]:
+    return run(None)
+
+
 class Killed(BaseException):
     """Stands for the end of a process, where a real kill would be too slow to repeat."""
 
@@ -95,7 +110,7 @@ def test_training_learns() -> None:
 @pytest.mark.parametrize("every", [1, 4, 7])
 @pytest.mark.parametrize("step", [1, 5, 6, 7, 13, 39, 40])
 def test_a_run_stopped_at_any_step_ends_with_the_same_weights(tmp_path: Path, step: int, every: int) -> None:
-    whole, whole_report = run(None)
+    whole, whole_report = uninterrupted()
     with pytest.raises(Killed):
         train(
             make_net(),
@@ -155,7 +170,7 @@ def killed_after(seconds: float, folder: Path) -> str:
 
 
 def test_a_run_that_is_killed_three_times_ends_with_the_same_weights(tmp_path: Path) -> None:
-    whole, _ = run(None)
+    whole, _ = uninterrupted()
     for seconds in (0.11, 0.0, 0.23):
         killed_after(seconds, tmp_path)
         assert list_checkpoints(tmp_path)
@@ -166,7 +181,7 @@ def test_a_run_that_is_killed_three_times_ends_with_the_same_weights(tmp_path: P
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_at_random_moments_ends_with_the_same_weights(tmp_path: Path) -> None:
-    whole, _ = run(None)
+    whole, _ = uninterrupted()
     moments = random.Random(0)
     for _ in range(6):
         killed_after(moments.uniform(0.0, 0.15), tmp_path)
@@ -214,7 +229,7 @@ def test_a_folder_with_other_data_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path) -> None:
-    whole, _ = run(None)
+    whole, _ = uninterrupted()
     with pytest.raises(Killed):
         train(make_net(), batches, loss, options(), tmp_path, stop_at(20), evaluate, origin="rows 1")
     newest = list_checkpoints(tmp_path)[0]
