@@ -88,7 +88,8 @@ def first_page() -> None:
 
 def _begin(name: str, default: T, read: Callable[[list[str]], T]) -> str:
     """Put the address's value into the widget's state, unless it was this widget that the person just moved."""
-    key = f"{name}:{st.session_state.get('language', 'en')}"
+    # one widget a page and language: Streamlit mixes up two that share a key across pages or change their options
+    key = f"{name}:{st.session_state.get('page', '')}:{st.session_state.get('language', 'en')}"
     raw = st.query_params.get_all(name)
     moved = st.session_state.pop(f"moved:{name}", False)
     if key not in st.session_state or (not moved and raw != st.session_state.get(f"address:{name}", [])):

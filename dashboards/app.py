@@ -1,20 +1,14 @@
-"""The dashboards: pages, language and the one place where an error becomes a line for a person.
+"""The dashboards: which pages there are, and the frame around them.
 
 Run through `assay dashboard`, which starts `streamlit run dashboards/app.py`.
 """
 
-import logging
-import uuid
 from pathlib import Path
 
 import streamlit as st
-from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import AssayError
-from dashboards import frame
+from dashboards import edge, frame
 from dashboards.words import Words
-
-log = logging.getLogger("assay.dashboards")
 
 
 def main() -> None:
@@ -22,18 +16,10 @@ def main() -> None:
     st.logo(str(Path(__file__).with_name("assay.svg")), size="large")
     words = Words(frame.language())
     page = st.navigation(_pages(words))
+    st.session_state["page"] = page.url_path or "portfolio"
     frame.head(page.title, words)
-    try:
+    with edge.one_line(st.session_state["page"], words):
         page.run()
-    except AssayError as error:
-        frame.failed(str(error))
-    except SQLAlchemyError:
-        log.exception("the database failed on page %s", page.url_path)
-        frame.failed(words("database_failed"))
-    except Exception:  # the edge of this process: a person sees one line, the log has the rest
-        reference = uuid.uuid4().hex[:8]
-        log.exception("page %s failed, reference %s", page.url_path, reference)
-        frame.failed(words("unexpected", reference=reference))
 
 
 def _pages(words: Words) -> dict[str, list[st.Page]]:

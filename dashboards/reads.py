@@ -178,7 +178,7 @@ def chunk_states(session: Session) -> dict[str, int]:
     """How many chunks of jobs that are not over wait, run, or were given up."""
     query = select(Chunk.state, func.count()).join(Job, Job.id == Chunk.job_id)
     query = query.where(Job.state.in_(("queued", "running")) | (Chunk.state == "dead")).group_by(Chunk.state)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 @cached

@@ -79,7 +79,7 @@ class PictureLine:
 def counts(session: Session, wanted: PictureFilter) -> dict[str, int]:
     """Pictures by verdict, whatever verdicts the filter keeps."""
     query = select(Inspection.verdict, func.count()).where(*_conditions(wanted)).group_by(Inspection.verdict)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 @cached
@@ -92,7 +92,7 @@ def counts_at(session: Session, wanted: PictureFilter, reject: float, review: fl
         else_="pass",
     )
     query = select(verdict, func.count()).where(*_conditions(wanted)).group_by(verdict)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 @cached

@@ -6,13 +6,13 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from dashboards import frame, plain, reads
+from dashboards import edge, frame, plain, reads
 from dashboards.marks import signed
 from dashboards.reads import JobLine, ModelLine, ScheduleLine, WorkerLine
 from dashboards.words import Words, utc
 
 REFRESH_S: Final = 3
-SILENT_AFTER_S: Final = 60
+SILENT_AFTER_S: Final = 15  # workers beat once a second
 LATE_AFTER_S: Final = 60
 
 
@@ -22,6 +22,11 @@ def show() -> None:
 
 @st.fragment(run_every=REFRESH_S)
 def _live(words: Words) -> None:
+    with edge.one_line("jobs", words):  # a part that refreshes by itself runs without the page around it
+        _draw(words)
+
+
+def _draw(words: Words) -> None:
     now = datetime.now(UTC)
     st.caption(words("jobs_caption", seconds=REFRESH_S, now=utc(now)))
     jobs = reads.jobs()
@@ -93,9 +98,11 @@ def _job_table(jobs: list[JobLine], models: dict[int, ModelLine], words: Words) 
             words("job"): [job.id[:8] for job in jobs],
             words("state"): [signed(job.mark, words) for job in jobs],
             words("progress"): [job.progress for job in jobs],
-            words("chunks"): [f"{job.chunks.get('done', 0)} / {job.chunks_total}" for job in jobs],
+            words("chunks"): [
+                f"{job.chunks.get('done', 0)} / {job.chunks_total}" if job.chunks_total else "–" for job in jobs
+            ],
             words("rows"): [job.rows_total for job in jobs],
-            words("kind"): [words.known(f"{job.kind}_kind") for job in jobs],
+            words("kind"): [words.known(f"{job.kind}_kind").removesuffix("_kind") for job in jobs],
             words("model"): [models[job.model_id].label for job in jobs],
             words("attempts"): [job.most_attempts for job in jobs],
             words("created"): [utc(job.created_at) for job in jobs],

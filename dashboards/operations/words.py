@@ -29,6 +29,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "kind": ("Kind", "类型"),
     "score_kind": ("score", "评分"),
+    "assess_kind": ("assess", "单笔评估"),
     "inspect_kind": ("inspect", "检测"),
     "progress": ("Progress", "进度"),
     "chunks": ("Chunks", "分块"),

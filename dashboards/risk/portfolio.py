@@ -27,18 +27,29 @@ def show() -> None:
         )
         return
     model, job, wanted = _filters(models, words)
+    in_file = job is not None and job.state == "done" and not cases.has_rows(job.id)
+    if in_file:
+        wanted = CaseFilter(model_id=model.id, job=wanted.job)
     counts, bins = _sums(wanted, job)
-    if not sum(counts.values()) and not wanted.decisions and not wanted.case_id:
-        command = f"assay score {model.label} --data loans.csv --out scored.csv --workers"
-        if wanted.job:
-            st.info(words("no_rows_yet"), icon=":material/hourglass_empty:")
-        else:
-            frame.empty(words("no_results"), command, words=words)
-    else:
-        _decisions(counts, bins, words)
-    _quality(model, words)
     if sum(counts.values()):
+        _decisions(counts, bins, words)
+    else:
+        _nothing(model, wanted, words)
+    _quality(model, words)
+    if in_file and job is not None:
+        st.info(words("rows_in_file", path=plain.markdown(job.params.get("out") or "–")), icon=":material/description:")
+    elif sum(counts.values()):
         _table(model, wanted, sum(counts.values()), words)
+
+
+def _nothing(model: ModelLine, wanted: CaseFilter, words: Words) -> None:
+    if wanted.narrowed:
+        st.info(words("no_match"), icon=":material/filter_alt_off:")
+    elif wanted.job:
+        st.info(words("no_rows_yet"), icon=":material/hourglass_empty:")
+    else:
+        command = f"assay score {model.label} --data loans.csv --out scored.csv --workers"
+        frame.empty(words("no_results"), command, words=words)
 
 
 def _filters(models: list[ModelLine], words: Words) -> tuple[ModelLine, JobLine | None, CaseFilter]:
@@ -47,7 +58,7 @@ def _filters(models: list[ModelLine], words: Words) -> tuple[ModelLine, JobLine 
     names = frame.model_names(models, words)
     label = address.choice(first, "model", words("model"), list(names), _default(models), lambda key: names[key])
     model = next(model for model in models if model.label == label)
-    jobs = {job.id: job for job in reads.jobs(model_id=model.id) if job.kind == "score"}
+    jobs = {job.id: job for job in reads.jobs(model_id=model.id) if job.kind in ("score", "assess")}
     told = {key: f"{utc(job.created_at)} UTC · {words(job.mark)} · {key[:8]}" for key, job in jobs.items()}
     told |= {"": words("all_jobs"), cases.ONLINE: words("online")}
     newest = next((key for key, job in jobs.items() if job.state == "done"), next(iter(jobs), ""))

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -43,8 +44,12 @@ class CaseFilter:
     @property
     def whole_job(self) -> bool:
         """Whether all rows of one job are meant, so that the job's own summary answers."""
-        narrowed = self.decisions or self.case_id or (self.lowest, self.highest) != (0.0, 1.0)
-        return bool(self.job) and self.job != ONLINE and not narrowed
+        return bool(self.job) and self.job != ONLINE and not self.narrowed
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether only some of the cases are meant."""
+        return bool(self.decisions or self.case_id) or (self.lowest, self.highest) != (0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +79,7 @@ def counts(session: Session, wanted: CaseFilter) -> dict[str, int]:
     """Cases by decision; those without one under "failed"."""
     outcome = func.coalesce(Result.decision, "failed")
     query = select(outcome, func.count()).where(*_conditions(wanted)).group_by(outcome)
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 @cached
@@ -95,14 +100,13 @@ def score_bins(session: Session, wanted: CaseFilter, most: int = 60) -> Bins:
     query = select(number.label("bin"), Result.decision, func.count())
     query = query.where(Result.score.is_not(None), *_conditions(wanted))
     rows = session.execute(query.group_by("bin", Result.decision)).all()
-    first = min(row[0] for row in rows)
-    bins = max(row[0] for row in rows) - first + 1
-    columns = {decision: [0] * bins for decision in DECISIONS}
-    for place, decision, count in rows:
-        if decision in columns:
-            columns[decision][place - first] = count
-    edges = tuple((first + place) * width for place in range(bins + 1))
-    return Bins(edges=edges, counts={decision: tuple(column) for decision, column in columns.items()})
+    return _bins([(row[0], row[1], row[2]) for row in rows], width)
+
+
+@cached
+def has_rows(session: Session, job_id: str) -> bool:
+    """Whether the rows of a job are kept here; a run in a caller's own process keeps only its sums."""
+    return session.scalar(select(Result.id).where(Result.job_id == job_id).limit(1)) is not None
 
 
 def summary_counts(job: JobLine) -> dict[str, int] | None:
@@ -110,16 +114,22 @@ def summary_counts(job: JobLine) -> dict[str, int] | None:
     decisions = job.summary.get("decisions")
     if not isinstance(decisions, dict):
         return None
-    return {**decisions, "failed": int(job.summary.get("failed", 0))}
+    return {name: int(decisions.get(name, 0)) for name in DECISIONS} | {"failed": int(job.summary.get("failed", 0))}
 
 
 def summary_bins(job: JobLine) -> Bins | None:
-    """The same bins from the summary of a finished job, or None where it has none."""
-    histogram = job.summary.get("histogram")
-    if not isinstance(histogram, dict) or not histogram.get("edges"):
-        return None
-    columns = {decision: tuple(histogram[decision]) for decision in DECISIONS if decision in histogram}
-    return Bins(edges=tuple(histogram["edges"]), counts=columns)
+    """The same bins from the summary of a finished job, or None where it has none.
+
+    Summaries hold a list of {low, decision, count} with `bin_points`, or columns of counts beside `edges`.
+    """
+    told = job.summary.get("histogram")
+    if isinstance(told, dict) and told.get("edges"):
+        columns = {decision: tuple(told[decision]) for decision in DECISIONS if decision in told}
+        return Bins(edges=tuple(told["edges"]), counts=columns)
+    if isinstance(told, list) and told:
+        width = float(job.summary["bin_points"])
+        return _bins([(round(one["low"] / width), one["decision"], one["count"]) for one in told], width)
+    return None
 
 
 @cached
@@ -173,6 +183,18 @@ def reason_words(reason: dict[str, Any], words: Words) -> str:
     """What a reason says in the language of the page; English where the model has no Chinese."""
     chinese = reason.get("words_zh") if words.language == "zh" else None
     return str(chinese or reason.get("words") or reason.get("code", ""))
+
+
+def _bins(rows: Sequence[tuple[int, str | None, int]], width: float) -> Bins:
+    """Bins without gaps from rows of (bin number, decision, count)."""
+    first = min(number for number, _, _ in rows)
+    size = max(number for number, _, _ in rows) - first + 1
+    columns = {decision: [0] * size for decision in DECISIONS}
+    for number, decision, count in rows:
+        if decision in columns:
+            columns[decision][number - first] += count
+    edges = tuple((first + place) * width for place in range(size + 1))
+    return Bins(edges=edges, counts={decision: tuple(column) for decision, column in columns.items()})
 
 
 def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:

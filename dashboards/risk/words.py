@@ -75,6 +75,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "no_credit_model": ("There is no credit model yet.", "还没有信用模型。"),
     "no_results": ("This model has scored nothing yet.", "该模型尚未评分任何案件。"),
+    "rows_in_file": (
+        "This run kept its sums here and its rows in the file {path}; so there is nothing to filter below.",
+        "该任务在此仅保存汇总，明细位于文件 {path}，因此下方没有可筛选的明细。",
+    ),
     "download": ("Download these {count:,} rows (CSV)", "下载这 {count:,} 行 (CSV)"),
     "download_many": (
         "{count:,} rows are more than the {most:,} that this page exports. Narrow the filters, or take the "

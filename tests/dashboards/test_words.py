@@ -36,7 +36,16 @@ def test_pages_ask_only_for_phrases_that_exist() -> None:
 
 def test_no_phrase_is_left_over() -> None:
     code = "\n".join(path.read_text("utf-8") for path in FOLDER.rglob("*.py") if path.name != "words.py")
-    from_data = {"kind_credit", "kind_inspection", "score_kind", "inspect_kind", "latest", "skip", "candidate"}
+    from_data = {
+        "kind_credit",
+        "kind_inspection",
+        "score_kind",
+        "inspect_kind",
+        "assess_kind",
+        "latest",
+        "skip",
+        "candidate",
+    }
     built = {
         f"{prefix}_{name}" for prefix in ("order", "sort") for name in ("input", "risk", "safe", "new", "near", "high")
     }
