@@ -14,6 +14,7 @@ from apps.store.database import open_database
 from apps.store.tables import Model
 from core.errors import InputError
 from core.runtime.bundle import open_bundle
+from core.runtime.canary import check_in_canary
 from core.runtime.signature import known_keys
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="The model registry.")
@@ -107,6 +108,7 @@ def import_bundle(
     settings = load_settings()
     db = open_database(settings)
     bundle = open_bundle(folder, known_keys=known_keys(settings.home / "keys"), trust=trust)
+    check_in_canary(folder)  # a child process opens it first: a model file can take a process down with it
     copy = settings.home / "incoming" / bundle.manifest_sha256
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)

@@ -8,10 +8,11 @@ Paths are relative to the file. Label `free` or `ok` means no defect. Boxes are 
 import csv
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from data.images import read_image
 FREE_LABELS = frozenset({"free", "ok"})
 UNNAMED_DEFECT = "defective"  # the class of such a picture is its boxes'
 REQUIRED = ("path", "label")
+NO_FILTER: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,14 +67,20 @@ class LabelledImage:
         return tuple(sorted({box.label for box in self.boxes})) or (self.label,)
 
 
-def read_split(path: Path) -> tuple[LabelledImage, ...]:
+def read_split(path: Path, *, where: Mapping[str, str] = NO_FILTER) -> tuple[LabelledImage, ...]:
     """Read a split file, in its order. Raises InputError that names file, line, column and value.
 
-    A mask of a defect-free picture is not kept: the label says that nothing is there.
+    `where` keeps the rows whose columns hold just these values. A mask of a defect-free picture is not kept: the
+    label says that nothing is there.
     """
     rows = list(_rows(path))
     if not rows:
         raise InputError(f"{path} holds a header and no rows; add a line for every picture")
+    if absent := [column for column in where if column not in rows[0][1]]:
+        raise InputError(f"{path} has no column {absent[0]!r} to choose rows by; it has {', '.join(rows[0][1])}")
+    rows = [row for row in rows if all(row[1][column] == value for column, value in where.items())]
+    if not rows:
+        raise InputError(f"{path}: no row has {', '.join(f'{c}={v}' for c, v in where.items())}; check the values")
     images = tuple(_labelled_image(path, line, cells) for line, cells in rows)
     _refuse_missing_files(path, images)
     first: dict[Path, int] = {}

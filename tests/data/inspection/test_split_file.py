@@ -280,3 +280,15 @@ def test_the_real_sets_are_read_whole(
         )
         if image.mask is not None:
             assert read_mask(image.mask, shape).any()
+
+
+def test_where_keeps_the_rows_with_these_values(folder: Path) -> None:
+    path = split(folder, "path,label,split\na.png,ok,train\nb.png,crack,val\nc.png,crack,train\n")
+    assert [image.name for image in read_split(path, where={"split": "train"})] == ["a.png", "c.png"]
+    assert [image.name for image in read_split(path, where={"split": "train", "label": "ok"})] == ["a.png"]
+
+
+@pytest.mark.parametrize(("where", "word"), [({"part": "train"}, "'part'"), ({"split": "test"}, "split=test")])
+def test_where_that_chooses_nothing_is_refused(folder: Path, where: dict[str, str], word: str) -> None:
+    with pytest.raises(InputError, match=word):
+        read_split(split(folder, "path,label,split\na.png,ok,train\n"), where=where)
