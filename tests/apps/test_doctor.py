@@ -11,6 +11,7 @@ from apps.doctor import examine, masked, runtime_finding, settings_finding
 from apps.settings import Settings
 from apps.store.database import open_database
 from apps.store.keys import add_key, revoke_key
+from tests.apps.gateway.small_house import register_tiles
 
 
 def but(settings: Settings, **changes: object) -> Settings:
@@ -111,15 +112,21 @@ def test_secrets_are_masked(settings: Settings, url: str, shown: str) -> None:
     assert masked(but(settings, broker_url=SecretStr(url)), "broker_url") == shown
 
 
-def test_a_requirement_that_is_not_met_is_named() -> None:
-    wanted = [
-        "torch>=99,<100",
-        "no-such-package>=1",
-        "numpy>=2.0",
-        "xgboost>=99; extra == 'test'",
-        "psycopg[binary]>=3",
-    ]
-    unmet = list(doctor._unmet_requirements(wanted))
-    assert len([line for line in unmet if "psycopg" not in line]) == 2
-    assert unmet[0].startswith("torch ")
-    assert unmet[1] == "no-such-package is not installed"
+def test_a_model_whose_files_were_changed_is_found(settings: Settings) -> None:
+    register_tiles(settings)
+    assert doctor.bundles_finding(settings).state == "ok"
+    file = next((settings.home / "models/tiles/1").glob("*.onnx"))
+    file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+    finding = doctor.bundles_finding(settings)
+    assert finding.state == "fail"
+    assert "SHA-256" in finding.detail
+
+
+def test_a_broker_that_refuses_our_password_is_found(settings: Settings, rabbitmq_url: str) -> None:
+    good = but(settings, broker_url=SecretStr(rabbitmq_url))
+    assert doctor.broker_finding(good, log_in=True).state == "ok"
+    bad = but(settings, broker_url=SecretStr(rabbitmq_url.replace("guest:guest", "guest:hunter2")))
+    assert doctor.broker_finding(bad).state == "ok"
+    finding = doctor.broker_finding(bad, log_in=True)
+    assert finding.state == "fail"
+    assert "hunter2" not in finding.detail

@@ -73,11 +73,27 @@ def test_children_and_their_children_are_gone_afterwards(settings: Settings, tmp
     assert not any(map(lives, everyone))
 
 
+def test_a_part_ends_its_own_children_in_order(settings: Settings, tmp_path: Path) -> None:
+    """A worker finishes what its processes do: they must not get the signal themselves."""
+    code = """
+import pathlib, signal, subprocess, sys
+folder = pathlib.Path(sys.argv[1])
+task = "import sys, time; time.sleep(1.5); open(sys.argv[1], 'w').close()"
+child = subprocess.Popen([sys.executable, "-c", task, str(folder / "finished")])
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(child.wait()))
+(folder / "ready").touch()
+signal.pause()
+"""
+    with supervised([Part(name="worker", command=(sys.executable, "-c", code, str(tmp_path)))], settings, quiet):
+        wait_for((tmp_path / "ready").exists, 20)
+    assert (tmp_path / "finished").exists()
+
+
 def test_a_child_that_ignores_sigterm_is_killed(settings: Settings, tmp_path: Path) -> None:
     with supervised([family("deaf", tmp_path, "deaf")], settings, quiet) as one:
         everyone = pids(tmp_path, "deaf")
         started = time.monotonic()
-        stop(one._children, patience_s=0.5)
+        stop(one._children, quiet, patience_s=0.5)
         assert time.monotonic() - started < 3
     assert not any(map(lives, everyone))
 

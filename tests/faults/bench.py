@@ -51,9 +51,10 @@ def endless(work: Work) -> Outcome:
     return doubled(work)
 
 
-def first_try_hangs(work: Work) -> Outcome:
-    """Hang at the first try of chunk 2."""
-    if work.claim.first_row and work.claim.attempt == 1 and work.claim.chunk_id == 2:
+def hangs_once(work: Work) -> Outcome:
+    """Sleep through every signal that Python could act on, the first time that chunk 2 is tried."""
+    if work.claim.chunk_id == 2 and work.claim.attempt == 1:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
         time.sleep(60)
     return doubled(work)
 
@@ -62,10 +63,17 @@ def aborts_on_chunk_2(work: Work) -> Outcome:
     """Die natively, every time, at chunk 2."""
     if work.claim.chunk_id == 2:
         os.abort()
-    return slow(work)
+    return doubled(work)
 
 
-BODIES = {body.__name__: body for body in (doubled, slow, endless, first_try_hangs, aborts_on_chunk_2)}
+def raises_on_chunk_2(work: Work) -> Outcome:
+    """Fail with an exception, every time, at chunk 2."""
+    if work.claim.chunk_id == 2:
+        raise RuntimeError("no luck")
+    return doubled(work)
+
+
+BODIES = {body.__name__: body for body in (doubled, slow, endless, hangs_once, aborts_on_chunk_2, raises_on_chunk_2)}
 
 
 def make_model(settings: Settings, folder: Path) -> Model:
@@ -120,13 +128,11 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
     process.wait(10)
 
 
-def wait_for(what: Callable[[], object], *, seconds: float = 25.0, settings: Settings | None = None) -> None:
+def wait_for(what: Callable[[], object], settings: Settings, *, seconds: float = 40.0) -> None:
     """Wait until `what` gives something true."""
     end = time.monotonic() + seconds
     while not what():
-        if time.monotonic() > end:
-            logs = "" if settings is None else "\n".join(p.read_text() for p in settings.home.glob("worker-*.log"))
-            raise AssertionError(f"not within {seconds} s\n{logs[-6000:]}")
+        assert time.monotonic() < end, f"not within {seconds} s\n{logs(settings)[-6000:]}"
         time.sleep(0.05)
 
 
@@ -140,14 +146,24 @@ def chunks_in(settings: Settings, job: Job, state: str) -> list[Chunk]:
         return list(session.scalars(query))
 
 
-def require_whole(settings: Settings, job: Job, rows: int = 200) -> None:
-    """Require every row once, in the table and in the file, in input order."""
+def rows_done(settings: Settings, job: Job) -> int:
+    return jobs.job_state(open_database(settings), job.id).rows_done
+
+
+def logs(settings: Settings) -> str:
+    return "\n".join(path.read_text() for path in sorted(settings.home.glob("worker-*.log")))
+
+
+def require_whole(settings: Settings, job: Job, rows: int = 200, dead: range = range(0)) -> None:
+    """Require every row once, in the table and in the file, in input order; those in `dead` with an error only."""
     db: sqlalchemy.Engine = open_database(settings)
     state = jobs.job_state(db, job.id)
     assert state.job.state == "done", (state, state.job.error)
     with reading(db) as session:
         found = session.execute(select(Result.row, Result.score).where(Result.job_id == job.id).order_by(Result.row))
-        assert [tuple(row) for row in found] == [(row, 2.0 * row) for row in range(rows)]
+        expected = [(row, None if row in dead else 2.0 * row) for row in range(rows)]
+        assert [tuple(row) for row in found] == expected
     lines = Path(state.job.params["out"]).read_text().splitlines()
     assert lines[0] == "id,score,probability,decision,model,model_version,error"
     assert [line.split(",")[0] for line in lines[1:]] == [f"{row:05d}" for row in range(rows)]
+    assert [row for row, line in enumerate(lines[1:]) if line.split(",", 6)[6]] == list(dead)

@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,19 +24,29 @@ def limits() -> Limits:
     return Limits(judging=2)
 
 
+@dataclass(frozen=True)
+class Template:
+    """A home with a key and two models, made once; each test works in a copy."""
+
+    home: Path
+    key: str
+
+
 @pytest.fixture(scope="session")
-def loans_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("loans") / "bundle"
-    train_loans(folder)
-    return folder
-
-
-@pytest.fixture
-def house(settings: Settings, limits: Limits, loans_bundle: Path) -> Iterator[House]:
+def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    settings = Settings(_env_file=None, home=tmp_path_factory.mktemp("template") / "home")
     db = open_database(settings)
     _, secret = add_key(db, "test")
     register_tiles(settings)
-    register(db, settings, Path(shutil.copytree(loans_bundle, settings.home / "draft")), "loans")
+    train_loans(settings.home / "draft")
+    register(db, settings, settings.home / "draft", "loans")
+    db.dispose()
+    return Template(home=settings.home, key=secret)
+
+
+@pytest.fixture
+def house(settings: Settings, limits: Limits, template: Template) -> Iterator[House]:
+    shutil.copytree(template.home, settings.home)
     log = io.StringIO()
     with TestClient(create_app(settings, limits, log), raise_server_exceptions=False) as client:
-        yield House(client=client, settings=settings, key=secret, log=log)
+        yield House(client=client, settings=settings, key=template.key, log=log)

@@ -5,12 +5,14 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import lightgbm  # noqa: F401 - loaded before its threads can be limited
 import numpy as np
 import onnx
 import pandas as pd
 from fastapi.testclient import TestClient
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
 from apps.settings import Settings
 from apps.store.database import open_database
@@ -100,7 +102,8 @@ def loans(rows: int, seed: int = 7) -> pd.DataFrame:
 def train_loans(folder: Path) -> None:
     """Train a credit model on generated applications and write its bundle."""
     options = CreditOptions(target="default", id_column="loan_id", name="loans")
-    train_credit(loans(1200), loans(500, seed=8), options, folder, lambda share, words: None)
+    with threadpool_limits(limits=1):  # spinning threads on a busy machine make seconds of it
+        train_credit(loans(1200), loans(500, seed=8), options, folder, lambda share, words: None)
 
 
 def picture(spot: bool = False, *, size: tuple[int, int] = (96, 64), kind: str = "PNG") -> bytes:

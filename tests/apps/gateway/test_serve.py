@@ -202,6 +202,17 @@ def test_a_kept_alive_connection_answers_again_and_again(server: Server) -> None
             time.sleep(0.4)
 
 
+def test_small_answers_are_sent_at_once(server: Server) -> None:
+    """Without TCP_NODELAY each would wait 40 ms for an acknowledgement."""
+    with httpx.Client(base_url=server.url) as client:
+        times = []
+        for _ in range(30):
+            started = time.perf_counter()
+            client.get("/healthz")
+            times.append(time.perf_counter() - started)
+    assert min(times) < 0.03
+
+
 def test_a_burst_is_answered_or_refused_with_a_time_to_come_back(server: Server) -> None:
     codes: Counter[int] = Counter()
     content = picture(spot=True, size=(2000, 1500), kind="JPEG")

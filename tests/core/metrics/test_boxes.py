@@ -45,7 +45,10 @@ def test_ranking_agrees_with_scikit_learn_when_precision_falls_anyway() -> None:
     """Interpolated and plain average precision are equal when hits come before false alarms within each recall step."""
     true = [boxes([(0, 0, 4, 4)]) for _ in range(4)]
     hit = [True, True, False, True]
-    found = [boxes([(0, 0, 4, 4) if h else (20, 20, 22, 22)], scores=[s]) for h, s in zip(hit, [0.9, 0.8, 0.3, 0.7], strict=True)]
+    found = [
+        boxes([(0, 0, 4, 4) if h else (20, 20, 22, 22)], scores=[s])
+        for h, s in zip(hit, [0.9, 0.8, 0.3, 0.7], strict=True)
+    ]
     expected = average_precision_score(hit, [0.9, 0.8, 0.3, 0.7]) * 3 / 4
     assert mean_average_precision(match(found, true, 0.5)) == pytest.approx(expected)
 

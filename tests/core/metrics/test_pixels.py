@@ -70,7 +70,9 @@ def plain_aupro(some: list[tuple[Map, Mask]], limit: float) -> float:
     area = 0.0
     for left, right in zip(grid[:-1], grid[1:], strict=True):
         at_left = overlap[rate <= left].max()  # the curve may rise without a step of the rate
-        at_right = np.interp(right, rate, overlap) if right == limit and limit not in rate else overlap[rate == right].min()
+        at_right = (
+            np.interp(right, rate, overlap) if right == limit and limit not in rate else overlap[rate == right].min()
+        )
         area += (right - left) * (at_left + at_right) / 2
     return area / limit
 
