@@ -35,7 +35,7 @@ class Scale:
         """Points (B,), higher is safer, rounded to two digits.
 
         >>> Scale().points([1 / 51, 1 / 101])
-        array([600.  , 619.71])
+        array([600., 620.])
         """
         p_B = np.asarray(probability_B, dtype=np.float64)
         doublings_B = np.log2((1 - p_B) / p_B) - math.log2(self.base_odds)

@@ -32,7 +32,7 @@ def canvas_for(height: int, width: int, size_px: int) -> Canvas:
     """Return the canvas of about `size_px` squared pixels whose aspect ratio is nearest to that of the picture.
 
     >>> canvas_for(250, 600, 320)
-    Canvas(height=192, width=512)
+    Canvas(height=224, width=480)
     """
     aspect = float(np.clip(width / height, 1 / LONGEST, LONGEST))
     wide = max(STRIDE, round(size_px * aspect**0.5 / STRIDE) * STRIDE)
