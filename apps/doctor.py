@@ -1,12 +1,9 @@
 """Looks at the set-up and says how to mend what is wrong. Each check is one function that returns one Finding."""
 
-import contextlib
 import os
-import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -15,11 +12,14 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, text
 
+from apps.requirements import installed, unmet
 from apps.settings import Settings
 from apps.store.database import database_url, open_database, reading
+from apps.store.models import list_models, model_folder
 from apps.store.tables import ApiKey, Model
 from apps.store.upgrade import HEAD
 from core.errors import AssayError
+from core.runtime.bundle import open_bundle
 
 State = Literal["ok", "warn", "fail"]
 
@@ -49,8 +49,9 @@ def examine(settings: Settings) -> list[Finding]:
         home_finding(settings),
         disk_finding(settings),
         database_finding(settings),
-        broker_finding(settings),
+        broker_finding(settings, log_in=True),
         models_finding(settings),
+        bundles_finding(settings),
         keys_finding(settings),
         settings_finding(settings, dict(os.environ)),
     ]
@@ -58,7 +59,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 def versions_finding() -> Finding:
     """Every requirement of the package against what is installed."""
-    wrong = list(_unmet_requirements(metadata.requires("assay") or []))
+    wrong = list(unmet(metadata.requires("assay") or []))
     if wrong:
         return Finding(
             name="versions", state="fail", detail="; ".join(wrong),
@@ -68,9 +69,9 @@ def versions_finding() -> Finding:
     return Finding(name="versions", state="ok", detail=shown)
 
 
-def runtime_finding(installed: frozenset[str] | None = None) -> Finding:
+def runtime_finding(packages: frozenset[str] | None = None) -> Finding:
     """Exactly one of the two ONNX Runtime packages: they share a folder and break each other."""
-    present = _installed(RUNTIMES) if installed is None else installed & frozenset(RUNTIMES)
+    present = installed(RUNTIMES) if packages is None else packages & frozenset(RUNTIMES)
     if len(present) == 1:
         return Finding(name="onnxruntime", state="ok", detail=", ".join(present))
     if present:
@@ -150,8 +151,8 @@ def database_finding(settings: Settings) -> Finding:
     return Finding(name="database", state="ok", detail=f"{where}, revision {revision} of {HEAD}")
 
 
-def broker_finding(settings: Settings) -> Finding:
-    """The broker takes connections. The embedded one is a folder."""
+def broker_finding(settings: Settings, *, log_in: bool = False) -> Finding:
+    """The broker takes connections; with `log_in` also our name and password. The embedded one is a folder."""
     if settings.broker_url is None:
         return Finding(name="broker", state="ok", detail=f"embedded, in {settings.home.resolve() / 'broker'}")
     try:
@@ -163,9 +164,14 @@ def broker_finding(settings: Settings) -> Finding:
         return _broker_fails(f"ASSAY_BROKER_URL begins with {url.scheme}://")
     try:
         with socket.create_connection((host, port), timeout=ANSWER_S):
-            return Finding(name="broker", state="ok", detail=f"{url.scheme} at {host}:{port}")
+            pass
+        if log_in:
+            _log_in(settings)
     except OSError as error:
         return _broker_fails(f"{url.scheme} at {host}:{port} does not answer: {error.strerror or error}")
+    except AssayError as error:
+        return _broker_fails(str(error))
+    return Finding(name="broker", state="ok", detail=f"{url.scheme} at {host}:{port}")
 
 
 def models_finding(settings: Settings) -> Finding:
@@ -177,6 +183,28 @@ def models_finding(settings: Settings) -> Finding:
         return Finding(name="models", state="ok", detail=f"{count} in service")
     remedy = "train one (assay train --help) or import one (assay models import --help)"
     return Finding(name="models", state="warn", detail="no model yet", remedy=remedy)
+
+
+def bundles_finding(settings: Settings) -> Finding:
+    """The files of the models in service are those that were registered."""
+    count = _count(settings, select(func.count()).select_from(Model))
+    if isinstance(count, Finding) or not count:
+        return Finding(name="bundles", state="ok", detail="nothing to check")
+    damaged = []
+    for model in list_models(open_database(settings)):
+        if model.state == "champion":
+            try:
+                open_bundle(model_folder(settings, model))
+            except AssayError as error:
+                damaged.append(str(error))
+    if damaged:
+        return Finding(
+            name="bundles",
+            state="fail",
+            detail="; ".join(damaged),
+            remedy="restore the folder from a copy, roll back (assay models rollback NAME), or retrain",
+        )
+    return Finding(name="bundles", state="ok", detail="all files of the models in service are as registered")
 
 
 def keys_finding(settings: Settings) -> Finding:
@@ -233,6 +261,17 @@ def _count(settings: Settings, query: object) -> int | Finding:
         return int(session.execute(query).scalar_one())  # type: ignore[call-overload]
 
 
+def _log_in(settings: Settings) -> None:
+    """Open a real connection. Raises AssayError."""
+    from apps.worker.app import create_celery  # noqa: PLC0415 - Celery takes long to import
+
+    with create_celery(settings).connection_for_write() as connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=4)
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise AssayError(f"the broker refused us: {str(error)[:200]}") from error
+
+
 def _broker_fails(detail: str) -> Finding:
     return Finding(
         name="broker", state="fail", detail=detail,
@@ -256,45 +295,3 @@ def _device_that_runs(wanted: str) -> str:
 def _existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that is there."""
     return next(place for place in (folder, *folder.parents) if place.is_dir())
-
-
-def _installed(names: tuple[str, ...]) -> frozenset[str]:
-    found = set()
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            metadata.version(name)
-            found.add(name)
-    return frozenset(found)
-
-
-def _unmet_requirements(requirements: list[str]) -> Iterator[str]:
-    """What is missing or has the wrong version, of the requirements that are no extras."""
-    for requirement in requirements:
-        match = re.fullmatch(r"([A-Za-z0-9_.\-]+)(?:\[[^]]*\])?\s*([^;]*?)\s*", requirement)
-        if match is None:  # it has a marker: an extra
-            continue
-        name, bounds = match.groups()
-        try:
-            version = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            yield f"{name} is not installed"
-            continue
-        if not all(_meets(version, bound.strip()) for bound in bounds.split(",") if bound.strip()):
-            yield f"{name} {version} is installed, {bounds} is needed"
-
-
-def _meets(version: str, bound: str) -> bool:
-    have, want = _numbers(version), _numbers(bound.lstrip("<>=!~ "))
-    match bound[:2].rstrip("0123456789"):
-        case ">=":
-            return have >= want
-        case "<":
-            return have < want
-        case _:
-            return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """The release part as numbers: 2.13.0+cpu is (2, 13, 0)."""
-    found = re.match(r"[0-9.]*", version)
-    return tuple(int(part) for part in (found.group() if found else "").split(".") if part)

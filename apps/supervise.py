@@ -22,7 +22,8 @@ from typing import IO
 
 import typer
 
-from apps.gateway.ports import is_loopback, refuse_open_house, require_free_port
+from apps.gateway.ports import is_loopback, refuse_open_house
+from apps.gateway.ports import require_free_port as require_free_port
 from apps.settings import Settings
 from apps.store.database import open_database
 from apps.store.keys import add_key, list_keys
@@ -31,8 +32,8 @@ from core.errors import AssayError
 Say = Callable[[str], None]
 
 START_S = 90.0  # the dashboard's first import is slow on a busy machine
-STOP_S = 10.0  # from SIGTERM to SIGKILL
-KILL_S = 3.0  # from SIGKILL to giving up
+STOP_S = 10.0  # for the parts to end in order
+LEFTOVER_S = 1.5  # for what they left behind, after SIGTERM and again after SIGKILL
 POLL_S = 0.1
 SHOWN_LINES = 5
 KEPT_LOG_BYTES = 10 * 2**20
@@ -170,21 +171,26 @@ def supervised(wanted: Sequence[Part], settings: Settings, say: Say = typer.echo
     with ExitStack() as stack:
         stopping = stack.enter_context(_signals_noted())
         children: list[Child] = []
-        stack.callback(stop, children)
+        stack.callback(stop, children, say)
         for part in wanted:
             children.append(_start(part, settings, stack))
         yield Family(children, stopping, say)
         say("stopping ...")
 
 
-def stop(children: Sequence[Child], patience_s: float = STOP_S) -> None:
-    """End every group: SIGTERM to all at once, SIGKILL to what is left after `patience_s`."""
+def stop(children: Sequence[Child], say: Say, patience_s: float = STOP_S) -> None:
+    """End every part: SIGTERM to the parts, which end their own children; then to what is left; then SIGKILL."""
     for child in children:
-        _signal_group(child, signal.SIGTERM)
-    _wait_for_groups(children, patience_s)
+        if child.process.poll() is None:
+            child.process.send_signal(signal.SIGTERM)
+    _wait(lambda: all(child.process.poll() is not None for child in children), patience_s)
     for child in children:
-        _signal_group(child, signal.SIGKILL)
-    _wait_for_groups(children, KILL_S)
+        if child.process.poll() is None:
+            say(f"{child.part.name} did not stop within {patience_s:g} s and is killed; nothing that was saved is lost")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for child in children:
+            _signal_group(child, signal.SIGKILL if child.process.poll() is None else number)
+        _wait(lambda: not any(_group_lives(child) for child in children), LEFTOVER_S)
 
 
 def environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
@@ -260,11 +266,9 @@ def _signal_group(child: Child, number: signal.Signals) -> None:
         child.process.poll()
 
 
-def _wait_for_groups(children: Sequence[Child], patience_s: float) -> None:
+def _wait(condition: Callable[[], bool], patience_s: float) -> None:
     deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if not any(_group_lives(child) for child in children):
-            return
+    while not condition() and time.monotonic() < deadline:
         time.sleep(POLL_S / 2)
 
 

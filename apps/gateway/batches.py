@@ -58,11 +58,14 @@ class BatchLinks(BaseModel):
 
 
 class BatchAnswer(BaseModel):
-    """Where a batch stands. `rows_failed` of `rows_done` could not be judged; `progress` runs from 0 to 1."""
+    """Where a batch stands: queued, running, done, failed or cancelled; `progress` runs from 0 to 1.
+
+    `rows_failed` of `rows_done` could not be judged.
+    """
 
     id: str
     kind: str
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: str
     model: str
     model_version: int
     progress: float

@@ -118,7 +118,7 @@ def assess(gateway: Gateway, asked: AssessmentRequest, caller: Caller, queue_ms:
         id=case.case_id,
         score=case.score,
         probability=case.probability,
-        decision=case.decision,
+        decision=scored.decision,
         reasons=case.reasons,
         model=model.name,
         model_version=model.version,

@@ -21,14 +21,14 @@ def listen(host: str, port: int, *, option: str = "--port") -> socket.socket:
         AssayError: it is taken or not ours to take; the line names the port and the option that changes it.
     """
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
     except OSError as error:
         raise AssayError(
             f"{host} is no address of this machine: {error.strerror}; choose another with --host"
         ) from None
-    listener = socket.socket(family, kind)
+    listener = socket.socket(family, kind, protocol)  # asyncio sends small answers at once only if it sees TCP here
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
