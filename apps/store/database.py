@@ -139,7 +139,8 @@ def now(session: Session) -> datetime:
 def _create(url: URL) -> sqlalchemy.Engine:
     try:
         if url.get_backend_name() == "postgresql":
-            return sqlalchemy.create_engine(url, connect_args=_POSTGRES, pool_pre_ping=True, pool_timeout=10)
+            arguments = {name: value for name, value in _POSTGRES.items() if name not in url.query}
+            return sqlalchemy.create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=10)
         if url.database and url.database != ":memory:":
             _make_folder(Path(url.database).parent)
         engine = sqlalchemy.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_S}, pool_timeout=10)

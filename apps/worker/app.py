@@ -4,6 +4,7 @@ What a message says is only a hint that a chunk can be claimed; the truth is in 
 or doubled, results are not kept by Celery, and nothing but ids travels.
 """
 
+import importlib.util
 import os
 import threading
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 from celery import Celery
 from kombu.entity import Exchange, Queue
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
 from apps.settings import Settings
@@ -20,11 +21,10 @@ from apps.store.tables import Installation
 from core.errors import AssayError
 
 HARD_LIMIT_S = 600  # a chunk that takes longer is hung: its process is killed
-SOFT_LIMIT_S = 540
+SOFT_PART = 0.9  # of the hard limit: then Python code is interrupted, and gives its chunk back itself
 CHUNK_TASKS = {"score": "finance.score_chunk", "assess": "finance.assess", "inspect": "inspection.inspect"}
 BATCH_TASKS = {"score": "finance.score_batch", "assess": "finance.score_batch", "inspect": "inspection.inspect_batch"}
 BROKERS = ("redis", "rediss", "amqp", "amqps", "pyamqp")
-_FILES = "assay-files"
 
 _apps: dict[tuple[int, str, str], Celery] = {}
 _lock = threading.Lock()
@@ -35,10 +35,10 @@ def create_celery(settings: Settings) -> Celery:
     db = open_database(settings)
     with reading(db) as session:
         token = session.scalars(select(Installation.token)).one()
-    url, options = _broker(settings)
+    url, transport, options = _broker(settings)
     app = Celery("assay", broker=url, set_as_current=False)
     app.conf.update(_CONF)
-    app.conf.broker_transport_options = options
+    app.conf.broker_transport, app.conf.broker_transport_options = transport, options
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": 5} if url.startswith(("amqp", "pyamqp")) else None
     app.conf.task_queues = [_queue(token, kind, arguments) for kind in CHUNK_TASKS]
     app.conf.task_default_queue = queue_name(token, "score")
@@ -62,7 +62,7 @@ def require_broker(app: Celery) -> None:
     connection = app.connection_for_write()
     try:
         connection.ensure_connection(max_retries=1, interval_start=0.2, interval_step=0, timeout=4)
-    except (*connection.recoverable_connection_errors, OSError) as error:
+    except (OperationalError, OSError) as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AssayError(
             f"the broker {connection.as_uri()} does not answer: {words}; start it, or set ASSAY_BROKER_URL",
@@ -86,16 +86,16 @@ def _secret(settings: Settings) -> str:
     return "" if settings.broker_url is None else settings.broker_url.get_secret_value()
 
 
-def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
+def _broker(settings: Settings) -> tuple[str, str | None, dict[str, Any]]:
+    """Return the broker's URL, the transport (None: kombu's own for that URL) and its options."""
     if settings.broker_url is None:
-        TRANSPORT_ALIASES[_FILES] = "apps.worker.files:Transport"
         folder = settings.home.resolve() / "broker"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise AssayError(f"cannot make the folder {folder}: {error.strerror}; set ASSAY_HOME to another") from error
         options = {"data_folder_in": str(folder), "data_folder_out": str(folder), "control_folder": str(folder)}
-        return f"{_FILES}://localhost", options
+        return "filesystem://localhost", "apps.worker.files:Transport", options
     url = _secret(settings)
     scheme = urlsplit(url).scheme
     if scheme not in BROKERS:
@@ -104,8 +104,10 @@ def _broker(settings: Settings) -> tuple[str, dict[str, Any]]:
             f"ASSAY_BROKER_URL begins with {scheme!r}; allowed are {allowed}, or none for the embedded one"
         )
     if scheme.startswith("redis"):
-        return url, dict(_REDIS)
-    return url, {"confirm_publish": True, "max_retries": 1}
+        if importlib.util.find_spec("redis") is None:
+            raise AssayError("no driver for Redis: pip install 'assay[redis]'")
+        return url, "apps.worker.redis_broker:Transport", dict(_REDIS)
+    return url, None, {"confirm_publish": True, "max_retries": 1}
 
 
 _REDIS = {
@@ -123,7 +125,7 @@ _CONF = {
     "task_acks_late": True,
     "task_reject_on_worker_lost": False,  # the main process gives the chunk back at once, with the cause
     "task_time_limit": HARD_LIMIT_S,
-    "task_soft_time_limit": SOFT_LIMIT_S,
+    "task_soft_time_limit": HARD_LIMIT_S * SOFT_PART,
     "task_publish_retry": True,
     "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_step": 0, "interval_max": 0.1},
     "task_create_missing_queues": False,

@@ -16,7 +16,7 @@ from celery.platforms import SecurityWarning
 from apps.settings import Settings
 from apps.store.chunks import LEASE_S, release_lost
 from apps.store.database import open_database
-from apps.worker.app import CHUNK_TASKS, create_celery, require_broker
+from apps.worker.app import CHUNK_TASKS, HARD_LIMIT_S, SOFT_PART, create_celery, require_broker
 from apps.worker.bodies import CHUNK_BODIES, Body
 from apps.worker.lease import worker_prefix
 from apps.worker.logs import log_as_json
@@ -37,6 +37,7 @@ def run_worker(
     *,
     lease_s: float = LEASE_S,
     grace_s: float = GRACE_S,
+    hard_limit_s: float = HARD_LIMIT_S,
     bodies: Mapping[str, Body] = CHUNK_BODIES,
 ) -> None:
     """Work until SIGTERM or Ctrl-C; then finish what was begun, or give it back after `grace_s`, and return.
@@ -50,6 +51,7 @@ def run_worker(
     own = settings.model_copy(update={"threads": threads, "home": settings.home.resolve()})
     db = open_database(own)
     app = create_celery(own)
+    app.conf.task_time_limit, app.conf.task_soft_time_limit = hard_limit_s, hard_limit_s * SOFT_PART
     require_broker(app)
     register_tasks(app, Bench(db=db, settings=own, lease_s=lease_s, bodies=bodies))
     name = f"{worker_prefix(os.getpid())}main"
@@ -83,6 +85,7 @@ class _Pool:
             signals.worker_ready: self._on_ready,
             signals.worker_shutting_down: self._on_stop,
             signals.task_failure: self._on_failure,
+            signals.worker_process_init: _ignore_sigterm,
         }
         for ear, listener in ears.items():
             ear.connect(listener, weak=False)
@@ -124,6 +127,11 @@ class _Pool:
             release_lost(self._db, args[0], worker_prefix(os.getpid()), f"{code}: {exception}", counts=counts)
         except AssayError as error:  # the lease will end by itself
             log.warning("cannot give the chunk back now", chunk=args[0], error=str(error))
+
+
+def _ignore_sigterm(**_: object) -> None:
+    """A service manager sends SIGTERM to the pool too; what is begun ends all the same, and the main process stops."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _cores() -> int:
