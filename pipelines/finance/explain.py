@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 Language = Literal["en", "zh"]
 LEAST = 0.005  # log-odds: what would be written as 0.00 is no reason
 TIES = 9  # digits to which contributions are compared, so that equal ones keep the order of the columns
-CODE_LENGTH = 32
+CODE_LENGTH = 48
 NONE = -1  # feature number of an empty place
 
 

@@ -79,7 +79,8 @@ def describe(zones: Zones, costs: Costs, target_rate: float | None) -> str:
         cut = f"decline above {zones.threshold:.4g}, where costs of {costs.missed:g}:{costs.false:g} break even"
     else:
         cut = f"decline the riskiest {target_rate:.4g} of the validation rows, above {zones.threshold:.4g}"
-    return f"{cut}; review {zones.approve_below:.4g} to {zones.decline_above:.4g}, where one in six refits would decide otherwise"
+    band = f"review {zones.approve_below:.4g} to {zones.decline_above:.4g}"
+    return f"{cut}; {band}, where one in six refits would decide otherwise"
 
 
 def _standard_error(calibrator: Calibrator, rows: ValidationRows, z_B: Floats, z: float) -> float:
