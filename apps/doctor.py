@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -40,8 +41,11 @@ class Finding:
     remedy: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
-    """Every check, in the order in which a person would mend them. Never raises: what fails is a finding."""
+def examine(settings: Settings, names: Collection[str] = ()) -> list[Finding]:
+    """Every check, in the order in which a person would mend them. Never raises: what fails is a finding.
+
+    `names` are those of all environment variables, so that a slip of the pen in one of ours is found.
+    """
     return [
         versions_finding(),
         runtime_finding(),
@@ -53,7 +57,7 @@ def examine(settings: Settings) -> list[Finding]:
         models_finding(settings),
         bundles_finding(settings),
         keys_finding(settings),
-        settings_finding(settings, dict(os.environ)),
+        settings_finding(settings, names),
     ]
 
 
@@ -217,14 +221,12 @@ def keys_finding(settings: Settings) -> Finding:
     return Finding(name="keys", state="warn", detail="no API key yet", remedy="assay keys add NAME")
 
 
-def settings_finding(settings: Settings, environment: dict[str, str]) -> Finding:
+def settings_finding(settings: Settings, names: Collection[str] = ()) -> Finding:
     """Every setting with its secrets masked; a name nobody reads is most likely a slip of the pen."""
     shown = ", ".join(f"ASSAY_{name.upper()}={masked(settings, name)}" for name in type(settings).model_fields)
     known = {f"ASSAY_{name.upper()}" for name in type(settings).model_fields}
     strange = sorted(
-        name
-        for name in environment
-        if name.startswith("ASSAY_") and not name.startswith("ASSAY_TEST_") and name not in known
+        name for name in names if name.startswith("ASSAY_") and not name.startswith("ASSAY_TEST_") and name not in known
     )
     if strange:
         return Finding(

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ import typer
 
 from apps.gateway.ports import is_loopback, refuse_open_house
 from apps.gateway.ports import require_free_port as require_free_port
-from apps.settings import Settings
+from apps.settings import Settings, load_settings
 from apps.store.database import open_database
 from apps.store.keys import add_key, list_keys
 from core.errors import AssayError
@@ -68,7 +68,10 @@ def up(
     Raises:
         AssayError: a port is taken or the address is public without an API key (nothing has started then); a part
             did not start or died (the others have been stopped then).
+        ValueError: `settings` are not those of the environment, which the children read for themselves.
     """
+    if settings != load_settings():
+        raise ValueError("the parts read the environment; give up() what load_settings() returns")
     for port, option in ((gateway_port, "--port"), (dashboard_port, "--dashboard-port")):
         require_free_port(host, port, option=option)
     if gateway_port == dashboard_port:
@@ -193,18 +196,6 @@ def stop(children: Sequence[Child], say: Say, patience_s: float = STOP_S) -> Non
         _wait(lambda: not any(_group_lives(child) for child in children), LEFTOVER_S)
 
 
-def environment(settings: Settings, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The children's environment says what these settings say; secrets travel here and not in arguments."""
-    merged = {**inherited, "ASSAY_HOME": str(settings.home.resolve()), "PYTHONUNBUFFERED": "1"}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if name != "home" and value is not None:
-            merged[f"ASSAY_{name.upper()}"] = (
-                value.get_secret_value() if hasattr(value, "get_secret_value") else str(value)
-            )
-    return merged
-
-
 def _start(part: Part, settings: Settings, stack: ExitStack) -> Child:
     log = settings.home.resolve() / "logs" / f"{part.name}.log"
     sink: IO[bytes] = stack.enter_context(_open_log(log))
@@ -213,7 +204,6 @@ def _start(part: Part, settings: Settings, stack: ExitStack) -> Child:
         stdin=subprocess.DEVNULL,
         stdout=sink,
         stderr=subprocess.STDOUT,
-        env=environment(settings, os.environ),
         start_new_session=True,
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )

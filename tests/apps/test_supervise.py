@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from apps.settings import Settings
-from apps.supervise import Part, dashboard_command, environment, stop, supervised, up
+from apps.settings import Settings, load_settings
+from apps.supervise import Part, dashboard_command, stop, supervised, up
 from core.errors import AssayError
 
 # a part that has a child of its own, as a worker has; both write their process ids
@@ -63,6 +63,14 @@ def free_port() -> int:
 
 def quiet(line: str) -> None:
     pass
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings that the environment says, too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASSAY_HOME", str(tmp_path / "home"))
+    return load_settings()
 
 
 def test_children_and_their_children_are_gone_afterwards(settings: Settings, tmp_path: Path) -> None:
@@ -166,32 +174,26 @@ def test_however_the_supervisor_ends_nothing_is_left(tmp_path: Path, number: sig
 
 
 @pytest.mark.parametrize(("taken", "option"), [("gateway", "--port"), ("dashboard", "--dashboard-port")])
-def test_a_taken_port_is_one_line_before_anything_starts(settings: Settings, taken: str, option: str) -> None:
+def test_a_taken_port_is_one_line_before_anything_starts(at_home: Settings, taken: str, option: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         ports = (port, free_port()) if taken == "gateway" else (free_port(), port)
         with pytest.raises(AssayError) as caught:
-            up(settings, "127.0.0.1", *ports, say=quiet)
+            up(at_home, "127.0.0.1", *ports, say=quiet)
     assert str(port) in str(caught.value)
     assert f" {option}" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not settings.home.exists()
+    assert not at_home.home.exists()
 
 
-def test_a_public_address_without_a_key_is_refused(settings: Settings) -> None:
+def test_a_public_address_without_a_key_is_refused(at_home: Settings) -> None:
     with pytest.raises(AssayError, match="assay keys add"):
-        up(settings, "0.0.0.0", free_port(), free_port(), say=quiet)
+        up(at_home, "0.0.0.0", free_port(), free_port(), say=quiet)
 
 
-def test_secrets_travel_in_the_environment_and_not_in_arguments(settings: Settings) -> None:
-    from pydantic import SecretStr
-
-    changed = settings.model_copy(update={"broker_url": SecretStr("redis://:hunter2@x/0"), "threads": 3})
-    merged = environment(changed, {"PATH": "/bin"})
-    assert merged["ASSAY_BROKER_URL"] == "redis://:hunter2@x/0"
-    assert merged["ASSAY_THREADS"] == "3"
-    assert merged["ASSAY_HOME"] == str(settings.home.resolve())
-    assert "ASSAY_DATABASE_URL" not in merged
+def test_settings_that_the_children_would_not_see_are_refused(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="environment"):
+        up(settings, say=quiet)
 
 
 def test_the_dashboards_listen_where_they_are_told() -> None:
