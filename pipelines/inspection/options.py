@@ -61,7 +61,7 @@ class Preset:
 
 
 PRESETS = {
-    "demo": Preset(steps=80, pictures=8, ema=0.95),  # shows that all parts work; for demonstrations and tests
+    "demo": Preset(steps=60, pictures=8, ema=0.95),  # shows that all parts work; for demonstrations and tests
     "fast": Preset(steps=400),
     "full": Preset(steps=1600, ema=0.995),
 }

@@ -88,7 +88,7 @@ def test_first_blocks_of_a_given_trunk_do_not_learn(tmp_path: Path) -> None:
 
 
 def test_weights_that_are_not_there_are_refused_with_what_is_allowed() -> None:
-    with pytest.raises(InputError, match="there is no file nowhere.pt"):
+    with pytest.raises(InputError, match=r"there is no file nowhere\.pt"):
         open_trunk("nowhere.pt")
 
 

@@ -56,7 +56,7 @@ def test_ranking_agrees_with_scikit_learn_when_precision_falls_anyway() -> None:
 def test_weights_of_two_equal_a_doubled_set() -> None:
     true = [boxes([(0, 0, 4, 4)]), boxes([(0, 0, 4, 4)])]
     found = [boxes([(0, 0, 4, 4)], scores=[0.2]), boxes([(9, 9, 12, 12)], scores=[0.9])]
-    doubled = mean_average_precision(match(found + [found[1]], true + [true[1]], 0.5))
+    doubled = mean_average_precision(match([*found, found[1]], [*true, true[1]], 0.5))
     assert mean_average_precision(match(found, true, 0.5), np.array([1.0, 2.0])) == pytest.approx(doubled)
 
 

@@ -1,5 +1,7 @@
 """Pixel metrics against scikit-learn and plain loops."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -68,7 +70,7 @@ def plain_aupro(some: list[tuple[Map, Mask]], limit: float) -> float:
     rate, overlap = np.array(points).T
     grid = np.unique(np.concatenate([rate[rate <= limit], [limit]]))
     area = 0.0
-    for left, right in zip(grid[:-1], grid[1:], strict=True):
+    for left, right in pairwise(grid):
         at_left = overlap[rate <= left].max()  # the curve may rise without a step of the rate
         at_right = (
             np.interp(right, rate, overlap) if right == limit and limit not in rate else overlap[rate == right].min()

@@ -30,7 +30,8 @@ def test_every_kind_of_sample_gives_an_example_of_the_canvas(known: Known, colou
     bank = cut_patches([sample_of()])
     for seed in range(20):
         example = vary(sample, bank, Variation(), np.random.default_rng(seed))
-        assert example.image.shape == (3, 96, 128) and np.isfinite(example.image).all()
+        assert example.image.shape == (3, 96, 128)
+        assert np.isfinite(example.image).all()
         assert example.target.shape == example.counted.shape == (24, 32)
         assert example.target.any() == (example.known in (Known.MASK, Known.BOXES))
 
@@ -45,7 +46,8 @@ def test_the_target_moves_with_the_defect() -> None:
 
 def test_the_same_generator_gives_the_same_example() -> None:
     one, two = (vary(sample_of(), [], Variation(), np.random.default_rng(7)) for _ in range(2))
-    assert (one.image == two.image).all() and (one.target == two.target).all()
+    assert (one.image == two.image).all()
+    assert (one.target == two.target).all()
 
 
 def test_points_that_are_barely_covered_do_not_count() -> None:
@@ -53,8 +55,10 @@ def test_points_that_are_barely_covered_do_not_count() -> None:
     places[0:4, 0:4] = 3
     places[0, 4] = 3
     target, counted = map_targets(places)
-    assert target[0, 0] == 3 and counted[0, 0] == 1
-    assert target[0, 1] == 0 and counted[0, 1] == 0
+    assert target[0, 0] == 3
+    assert counted[0, 0] == 1
+    assert target[0, 1] == 0
+    assert counted[0, 1] == 0
     assert counted.sum() == 15
 
 

@@ -15,7 +15,10 @@ from pipelines.inspection.samples import Sample
 PRESET = Preset(steps=4, pictures=6)
 
 
-def sample(label: int, group: str, canvas: Canvas = Canvas(64, 64), known: Known | None = None) -> Sample:
+SQUARE = Canvas(64, 64)
+
+
+def sample(label: int, group: str, canvas: Canvas = SQUARE, known: Known | None = None) -> Sample:
     pixels = np.random.default_rng(label + 1).integers(90, 140, (canvas.height, canvas.width), dtype=np.uint8)
     places = None
     if known in (Known.MASK, Known.BOXES):
@@ -74,5 +77,6 @@ def test_the_served_network_gives_probabilities_that_leave_room_for_background()
     served = ServedNet(DefectNet(open_trunk("none"), 3, 64)).eval()
     outputs = served(torch.randn(2, 3, 64, 96))
     assert outputs["defect_map"].shape == (2, 3, 16, 24)
-    assert outputs["margin"].shape == (2,) and outputs["label_logits"].shape == (2, 3)
+    assert outputs["margin"].shape == (2,)
+    assert outputs["label_logits"].shape == (2, 3)
     assert 0 < float(outputs["defect_map"].detach().sum(dim=1).max()) < 1

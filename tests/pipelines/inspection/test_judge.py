@@ -30,15 +30,18 @@ def test_many_pictures_get_the_answers_they_get_alone(surfaces: SimpleNamespace,
         alone = judge(image, engine, heatmap=True)
         assert answer.image_id == image.image_id
         assert answer.score == pytest.approx(alone.score, abs=1e-4)
-        assert answer.heatmap is not None and alone.heatmap is not None
+        assert answer.heatmap is not None
+        assert alone.heatmap is not None
         assert np.allclose(answer.heatmap, alone.heatmap, atol=1e-3)
 
 
 def test_a_heatmap_has_the_size_of_the_picture(engine: Engine) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (51, 133, 3), dtype=np.uint8)
     answer = judge(StationImage(image_id="x", pixels=pixels), engine, heatmap=True)
-    assert answer.heatmap is not None and answer.heatmap.shape == (51, 133)
-    assert answer.heatmap.min() >= 0 and answer.heatmap.max() <= 1
+    assert answer.heatmap is not None
+    assert answer.heatmap.shape == (51, 133)
+    assert answer.heatmap.min() >= 0
+    assert answer.heatmap.max() <= 1
 
 
 def test_a_rejected_picture_always_shows_where(surfaces: SimpleNamespace, engine: Engine) -> None:
@@ -46,19 +49,23 @@ def test_a_rejected_picture_always_shows_where(surfaces: SimpleNamespace, engine
         image = read_image(one.path)
         answer = judge(image, engine)
         if answer.verdict == "pass":
-            assert answer.regions == () and answer.label is None
+            assert answer.regions == ()
+            assert answer.label is None
         else:
-            assert answer.regions and answer.label in answer.labels
+            assert answer.regions
+            assert answer.label in answer.labels
             for region in answer.regions:
                 x0, y0, x1, y1 = region.box
-                assert 0 <= x0 < x1 <= image.width_px and 0 <= y0 < y1 <= image.height_px
+                assert 0 <= x0 < x1 <= image.width_px
+                assert 0 <= y0 < y1 <= image.height_px
 
 
 @pytest.mark.parametrize("value", [0, 128, 255])
 def test_a_picture_of_one_value_is_unknown_and_never_passes(engine: Engine, value: int) -> None:
     answer = judge(StationImage(image_id="dead", pixels=np.full((60, 60, 3), value, np.uint8)), engine)
     assert answer.verdict == "unknown"
-    assert answer.error is not None and answer.error.startswith("NO_CONTRAST")
+    assert answer.error is not None
+    assert answer.error.startswith("NO_CONTRAST")
 
 
 def test_what_cannot_be_decoded_has_an_answer_too() -> None:

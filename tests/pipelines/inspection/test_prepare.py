@@ -11,7 +11,8 @@ from pipelines.inspection.prepare import STRIDE, Canvas, canvas_for, fit, has_co
 @given(st.integers(1, 4000), st.integers(1, 4000), st.sampled_from([64, 96, 256, 320]))
 def test_every_canvas_has_sides_of_32_and_about_the_asked_area(height: int, width: int, size_px: int) -> None:
     canvas = canvas_for(height, width, size_px)
-    assert canvas.height % STRIDE == 0 and canvas.width % STRIDE == 0
+    assert canvas.height % STRIDE == 0
+    assert canvas.width % STRIDE == 0
     assert 0.6 * size_px**2 <= canvas.height * canvas.width <= 1.7 * size_px**2
 
 

@@ -14,7 +14,10 @@ def spot(label: int, rows: slice, columns: slice, value: float = 0.9, classes: i
 def test_a_spot_becomes_a_box_in_the_pixels_of_the_picture() -> None:
     (region,) = find_regions(spot(1, slice(5, 10), slice(10, 20)), 80, 120, ["pit", "crack"], 0.5)
     x0, y0, x1, y1 = region.box
-    assert abs(x0 - 40) <= 2 and abs(x1 - 80) <= 2 and abs(y0 - 20) <= 2 and abs(y1 - 40) <= 2
+    assert abs(x0 - 40) <= 2
+    assert abs(x1 - 80) <= 2
+    assert abs(y0 - 20) <= 2
+    assert abs(y1 - 40) <= 2
     assert region.label == "crack"
     assert abs(region.score - 0.91) < 0.01
     assert 600 < region.area_px <= (x1 - x0) * (y1 - y0)

@@ -47,15 +47,19 @@ def test_each_kind_of_annotation_is_known_as_what_it_is(picture: Path) -> None:
     normal, masked, boxed, weak = load_samples(images, ["crack", "pit"], 320, quiet)
     assert [sample.known for sample in (normal, masked, boxed, weak)] == list(Known)
     assert [sample.label for sample in (normal, masked, boxed, weak)] == [0, 2, 2, 2]
-    assert masked.places is not None and (masked.places == 2).sum() == 100
-    assert boxed.places is not None and (boxed.places[6:12, 5:9] == 2).all() and (boxed.places > 0).sum() == 24
+    assert masked.places is not None
+    assert (masked.places == 2).sum() == 100
+    assert boxed.places is not None
+    assert (boxed.places[6:12, 5:9] == 2).all()
+    assert (boxed.places > 0).sum() == 24
 
 
 def test_a_small_box_lies_over_a_large_one(picture: Path) -> None:
     boxes = (Box(label="pit", x1=2, y1=2, x2=4, y2=4), Box(label="crack", x1=0, y1=0, x2=50, y2=50))
     (sample,) = load_samples([image(picture, "defective", boxes=boxes)], ["crack", "pit"], 320, quiet)
     assert sample.places is not None
-    assert sample.places[3, 3] == 2 and sample.places[10, 10] == 1
+    assert sample.places[3, 3] == 2
+    assert sample.places[10, 10] == 1
     assert sample.label == -1
 
 
@@ -63,7 +67,8 @@ def test_a_mask_of_an_unnamed_defect_is_marked_as_such(picture: Path) -> None:
     mask = picture.with_name("mask.png")
     cv2.imwrite(str(mask), np.full((90, 120), 255, np.uint8))
     (sample,) = load_samples([image(picture, "defective", mask=mask)], ["crack", "pit"], 320, quiet)
-    assert sample.places is not None and (sample.places == UNNAMED).all()
+    assert sample.places is not None
+    assert (sample.places == UNNAMED).all()
 
 
 def test_large_pictures_shrink_without_losing_thin_masks(tmp_path: Path) -> None:
@@ -73,7 +78,8 @@ def test_large_pictures_shrink_without_losing_thin_masks(tmp_path: Path) -> None
     cv2.imwrite(str(tmp_path / "m.png"), thin)
     (sample,) = load_samples([image(tmp_path / "a.png", "pit", mask=tmp_path / "m.png")], ["pit"], 96, quiet)
     assert sample.pixels.shape[:2] == (120, 120)
-    assert sample.places is not None and sample.places.any(axis=1).all()
+    assert sample.places is not None
+    assert sample.places.any(axis=1).all()
 
 
 def test_a_mask_of_another_size_is_refused_by_name(picture: Path) -> None:
