@@ -1,10 +1,13 @@
 """The only reader of the environment."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from core.errors import InputError
 
 
 class Settings(BaseSettings):
@@ -22,5 +25,15 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the environment now; nothing is read at import."""
-    return Settings()
+    """Read the environment now; nothing is read at import. InputError names a value that is not allowed."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = error.errors(include_input=False, include_url=False)[0]
+        name = "ASSAY_" + "_".join(map(str, wrong["loc"])).upper()
+        raise InputError(f"{name} is not allowed: {wrong['msg']}; see assay doctor", code="BAD_SETTING") from error
+
+
+def environment_names() -> tuple[str, ...]:
+    """Return the names of the environment's variables, so that mistyped ones can be found."""
+    return tuple(os.environ)

@@ -6,7 +6,7 @@ import typer
 
 from apps.cli.console import emit_json, emit_table
 from apps.doctor import examine
-from apps.settings import load_settings
+from apps.settings import environment_names, load_settings
 
 app = typer.Typer(add_completion=False)
 
@@ -17,7 +17,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="print one JSON 
 
     Example: assay doctor
     """
-    findings = examine(load_settings())
+    findings = examine(load_settings(), environment_names())
     if as_json:
         emit_json([vars(finding) for finding in findings])
     else:

@@ -1,6 +1,6 @@
 """`assay up`, `serve`, `worker`, `schedule`, `dashboard`: the parts of a deployment."""
 
-import subprocess
+import os
 from typing import Annotated
 
 import typer
@@ -67,7 +67,7 @@ def schedule() -> None:
 @app.command()
 def dashboard(
     host: Host = "127.0.0.1", port: Annotated[int, typer.Option(min=1, max=65535, help="port to listen on")] = 8501
-) -> int:
+) -> None:
     """Show the dashboards in a browser.
 
     Example: assay dashboard --port 8501
@@ -75,4 +75,5 @@ def dashboard(
     from apps.supervise import dashboard_command, require_free_port  # noqa: PLC0415
 
     require_free_port(host, port, option="--port")
-    return subprocess.run(dashboard_command(host, port), check=False).returncode
+    command = dashboard_command(host, port)
+    os.execv(command[0], command)  # signals then reach Streamlit itself
