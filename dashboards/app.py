@@ -12,8 +12,10 @@ from dashboards.words import Words
 
 
 def main() -> None:
-    st.set_page_config(page_title="Assay", page_icon=":material/balance:", layout="wide", initial_sidebar_state=230)
-    st.logo(str(Path(__file__).with_name("assay.svg")), size="large")
+    # a Material symbol as page icon would be fetched from a server outside; this picture is our own
+    icon = Path(__file__).with_name("icon.svg")
+    st.set_page_config(page_title="Assay", page_icon=str(icon), layout="wide", initial_sidebar_state=230)
+    st.logo(str(icon.with_name("assay.svg")), size="large")
     words = Words(frame.language())
     page = st.navigation(_pages(words))
     st.session_state["page"] = page.url_path or "portfolio"

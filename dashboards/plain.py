@@ -5,16 +5,19 @@ import re
 from typing import Final
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:@&])")
+# what Markdown makes a link of even in escaped text; a zero-width space before the second part stops it
+_AUTOLINK: Final = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def markdown(text: object) -> str:
     r"""Escape everything that Streamlit's Markdown gives a meaning to: links, HTML, LaTeX, colours, icons.
 
-    >>> markdown("[a](http://b) $x$ :red[c]")
-    '\\[a\\]\\(http\\://b\\) \\$x\\$ \\:red\\[c\\]'
+    >>> markdown("[a](b) $x$ :red[c]")
+    '\\[a\\]\\(b\\) \\$x\\$ \\:red\\[c\\]'
     """
-    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+    line = _AUTOLINK.sub("\u200b", " ".join(str(text).split()))
+    return _MARKDOWN.sub(r"\\\1", line)
 
 
 def figure(text: object, width: int = 60) -> str:
