@@ -129,6 +129,7 @@ _CONF = {
     "task_publish_retry": True,
     "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0.1, "interval_step": 0, "interval_max": 0.1},
     "task_create_missing_queues": False,
+    "task_default_exchange": "",  # the nameless exchange: nothing to declare or to bind
     "worker_prefetch_multiplier": 1,
     "worker_max_tasks_per_child": 1000,
     "worker_max_memory_per_child": 4_000_000,  # KiB

@@ -80,6 +80,7 @@ def _write_scores(db: sqlalchemy.Engine, held: Closing, model: Model) -> None:
     with TableWriter(Path(held.params["out"])) as writer:
         for page in closing.rows_in_order(db, Result, held.job_id):
             writer.write(scores_frame(page, model, reasons=held.params["reasons"]))
+        _require_whole(held, writer.rows)
 
 
 def scores_frame(page: Sequence[Any], model: Model, *, reasons: int) -> pd.DataFrame:
@@ -105,8 +106,11 @@ def _write_answers(db: sqlalchemy.Engine, held: Closing, _model: Model) -> None:
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         with draft.open("w", encoding="utf-8") as file:
+            written = 0
             for page in closing.rows_in_order(db, Inspection, held.job_id):
                 file.writelines(json.dumps(row.answer, ensure_ascii=False) + "\n" for row in page)
+                written += len(page)
+            _require_whole(held, written)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
@@ -114,6 +118,11 @@ def _write_answers(db: sqlalchemy.Engine, held: Closing, _model: Model) -> None:
         raise disk_error(error, path) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _require_whole(held: Closing, written: int) -> None:
+    if written != held.rows_total:
+        raise AssayError(f"job {held.job_id} has {held.rows_total} rows, {written} results are there; run it again")
 
 
 def _sum_scores(db: sqlalchemy.Engine, held: Closing) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Channel(filesystem.Channel):
         for name in sorted(os.listdir(folder)):
             if name.startswith(".") or name.partition(".")[2] != f"{queue}.msg":
                 continue
-            taken = folder / f".taken-{name}"
+            taken = folder / f".{uuid.uuid4().hex}"  # a name of our own: a slower taker must not remove it
             try:
                 os.rename(folder / name, taken)
                 return json.loads(taken.read_text(encoding="utf-8"))
