@@ -6,7 +6,7 @@ from typing import Final
 
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:@&])")
 # what Markdown makes a link of even in escaped text; a zero-width space before the second part stops it
-_AUTOLINK: Final = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@)", re.IGNORECASE)
+_AUTOLINK: Final = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@[-\w]+\.)", re.IGNORECASE)
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

@@ -225,6 +225,7 @@ def stored(key: str) -> bytes:
 def age(now: datetime, then: datetime) -> str:
     """How long ago, in the largest fitting unit.
 
+    >>> from datetime import UTC
     >>> age(datetime(2026, 1, 1, 1, 30, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))
     '90 min'
     """

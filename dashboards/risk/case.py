@@ -91,7 +91,7 @@ def _place(run: CaseLine, words: Words) -> None:
     """The case's score within its job, or among all cases of its model."""
     wanted = CaseFilter(model_id=run.model_id, job=run.job_id or "")
     job = next((job for job in reads.jobs(model_id=run.model_id) if job.id == run.job_id), None)
-    bins = (cases.summary_bins(job) if job is not None else None) or cases.score_bins(wanted)
+    bins = ((cases.summed_up(job) if job is not None else None) or cases.sums(wanted)).bins
     if bins.total < 2 or run.score is None:
         return
     title = words("place_title" if run.job_id else "place_title_model", n=bins.total)

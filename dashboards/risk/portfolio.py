@@ -4,11 +4,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboards import address, charts, frame, plain, reads
-from dashboards.charts import Bins
 from dashboards.marks import DECISIONS, MARKS, signed
 from dashboards.reads import EvaluationLine, JobLine, ModelLine
 from dashboards.risk import reads as cases
-from dashboards.risk.reads import CaseFilter, CaseLine
+from dashboards.risk.reads import CaseFilter, CaseLine, Sums
 from dashboards.words import Words, utc
 
 CARDS = ("auc", "gini", "ks", "average_precision", "brier", "ece")
@@ -30,16 +29,16 @@ def show() -> None:
     in_file = job is not None and job.state == "done" and not cases.has_rows(job.id)
     if in_file:
         wanted = CaseFilter(model_id=model.id, job=wanted.job)
-    counts, bins = _sums(wanted, job)
-    if sum(counts.values()):
-        _decisions(counts, bins, words)
+    sums = _sums(wanted, job)
+    if sums.total:
+        _decisions(sums, words)
     else:
         _nothing(model, wanted, words)
     _quality(model, words)
     if in_file and job is not None:
         st.info(words("rows_in_file", path=plain.markdown(job.params.get("out") or "–")), icon=":material/description:")
-    elif sum(counts.values()):
-        _table(model, wanted, sum(counts.values()), words)
+    elif sums.total:
+        _table(model, wanted, sums.total, words)
 
 
 def _nothing(model: ModelLine, wanted: CaseFilter, words: Words) -> None:
@@ -82,25 +81,24 @@ def _default(models: list[ModelLine]) -> str:
     return used or max(champions, key=lambda model: model.created_at).label
 
 
-def _sums(wanted: CaseFilter, job: JobLine | None) -> tuple[dict[str, int], Bins]:
-    """Counts and bins, from the job's summary where that answers, else from the rows."""
+def _sums(wanted: CaseFilter, job: JobLine | None) -> Sums:
+    """From the job's summary where that answers, else from the rows."""
     if wanted.whole_job and job is not None and job.state == "done":
-        counts, bins = cases.summary_counts(job), cases.summary_bins(job)
-        if counts is not None and bins is not None:
-            return counts, bins
-    return cases.counts(wanted), cases.score_bins(wanted)
+        told = cases.summed_up(job)
+        if told is not None:
+            return told
+    return cases.sums(wanted)
 
 
-def _decisions(counts: dict[str, int], bins: Bins, words: Words) -> None:
-    total = sum(counts.values())
+def _decisions(sums: Sums, words: Words) -> None:
     columns = st.columns([3, 2], gap="medium", vertical_alignment="center")
     with columns[0]:
-        figure = charts.score_by_decision(bins, words)
+        figure = charts.score_by_decision(sums.bins, words)
         st.plotly_chart(figure, config=charts.CONFIG, alt=words("score_title"))
     rows = [frame.cards(columns[1])] * 2 + [frame.cards(columns[1])] * 2
     for row, outcome in zip(rows, (*DECISIONS, "failed"), strict=True):
-        count = counts.get(outcome, 0)
-        share = words("share", share=plain.percent(count / total if total else None))
+        count = sums.counts.get(outcome, 0)
+        share = words("share", share=plain.percent(count / sums.total))
         frame.card(row, f"{MARKS[outcome].icon} {words(outcome)}", f"{count:,}", share)
     columns[1].caption(words("points_note"))
 

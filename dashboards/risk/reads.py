@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from apps.settings import load_settings
 from apps.store.database import open_database, reading
+from apps.store.results import reason_text
 from apps.store.tables import Result
 from dashboards import plain
 from dashboards.charts import Bins
@@ -23,11 +24,7 @@ PAGE_ROWS: Final = 100
 MOST_EXPORTED: Final = 200_000
 ONLINE: Final = "online"
 _SHIFT: Final = 1_000_000  # bins; makes the cast round down for negative scores too
-_ORDERS: Final = {
-    "input": (Result.id,),
-    "risk": (Result.probability.is_(None), Result.probability.desc(), Result.id),
-    "safe": (Result.probability.is_(None), Result.probability, Result.id),
-}
+BIN_POINTS: Final = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,33 +71,54 @@ class CaseLine:
         return self.decision or "failed"
 
 
-@cached
-def counts(session: Session, wanted: CaseFilter) -> dict[str, int]:
-    """Cases by decision; those without one under "failed"."""
-    outcome = func.coalesce(Result.decision, "failed")
-    query = select(outcome, func.count()).where(*_conditions(wanted)).group_by(outcome)
-    return dict(session.execute(query).all())
+@dataclass(frozen=True, kw_only=True)
+class Sums:
+    """Cases by decision ("failed" for those without one), and by score and decision."""
+
+    counts: Mapping[str, int]
+    bins: Bins
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
 
 
 @cached
-def score_bins(session: Session, wanted: CaseFilter, most: int = 60) -> Bins:
-    """Cases by score and decision, in bins of 5, 10, 20, ... points, at most `most` of them."""
-    ends = select(func.min(Result.score), func.max(Result.score)).where(*_conditions(wanted))
-    lowest, highest = session.execute(ends).one()
-    if lowest is None or highest is None:
-        return Bins(edges=(), counts={})
-    width = 5.0
-    while (highest - lowest) / width > most:
-        width *= 2
-    number: ColumnElement[Any] = Result.score / width
+def sums(session: Session, wanted: CaseFilter, most: int = 60) -> Sums:
+    """Count the cases in one pass over the rows; scores in bins of 5, 10, 20, ... points, about `most` of them."""
+    number: ColumnElement[Any] = Result.score / BIN_POINTS
     if session.get_bind().dialect.name == "postgresql":
         number = cast(func.floor(number), Integer)
     else:
         number = cast(number + _SHIFT, Integer) - _SHIFT
-    query = select(number.label("bin"), Result.decision, func.count())
-    query = query.where(Result.score.is_not(None), *_conditions(wanted))
+    query = select(number.label("bin"), Result.decision, func.count()).where(*_conditions(wanted))
     rows = session.execute(query.group_by("bin", Result.decision)).all()
-    return _bins([(row[0], row[1], row[2]) for row in rows], width)
+    counts: dict[str, int] = {}
+    for _, decision, count in rows:
+        counts[decision or "failed"] = counts.get(decision or "failed", 0) + count
+    scored = sorted(((row[0], row[1], row[2]) for row in rows if row[0] is not None), key=lambda row: row[0])
+    wider = 1
+    while scored and (scored[-1][0] - scored[0][0]) / wider > most:
+        wider *= 2
+    merged = [(place // wider, decision, count) for place, decision, count in scored]
+    return Sums(counts=counts, bins=_bins(merged, BIN_POINTS * wider))
+
+
+def summed_up(job: JobLine) -> Sums | None:
+    """The same from the summary of a finished job, or None where it has none.
+
+    Summaries hold a list of {low, decision, count} with `bin_points`, or columns of counts beside `edges`.
+    """
+    decisions, told = job.summary.get("decisions"), job.summary.get("histogram")
+    if not isinstance(decisions, dict) or not told:
+        return None
+    counts = {name: int(decisions.get(name, 0)) for name in DECISIONS} | {"failed": int(job.summary.get("failed", 0))}
+    if isinstance(told, dict):
+        columns = {decision: tuple(told[decision]) for decision in DECISIONS if decision in told}
+        return Sums(counts=counts, bins=Bins(edges=tuple(told["edges"]), counts=columns))
+    width = float(job.summary["bin_points"])
+    rows = [(round(one["low"] / width), one["decision"], one["count"]) for one in told]
+    return Sums(counts=counts, bins=_bins(rows, width))
 
 
 @cached
@@ -135,7 +153,7 @@ def summary_bins(job: JobLine) -> Bins | None:
 @cached
 def page(session: Session, wanted: CaseFilter, number: int, order: str) -> list[CaseLine]:
     """Page `number` (from 1) of PAGE_ROWS cases."""
-    query = select(*_columns()).where(*_conditions(wanted)).order_by(*_ORDERS[order])
+    query = select(*_columns()).where(*_conditions(wanted)).order_by(*_order(wanted, order))
     rows = session.execute(query.offset((number - 1) * PAGE_ROWS).limit(PAGE_ROWS))
     return [_case(row) for row in rows]
 
@@ -157,7 +175,7 @@ def latest_doubtful(session: Session, most: int = 12) -> list[CaseLine]:
 def export_csv(wanted: CaseFilter, order: str, model: str, version: int) -> bytes:
     """Exactly the filtered rows in the columns of a scoring file, as CSV with a byte-order mark for spreadsheets."""
     with reading(open_database(load_settings())) as session:
-        query = select(*_columns()).where(*_conditions(wanted)).order_by(*_ORDERS[order]).limit(MOST_EXPORTED)
+        query = select(*_columns()).where(*_conditions(wanted)).order_by(*_order(wanted, order)).limit(MOST_EXPORTED)
         cases = [_case(row) for row in session.execute(query)]
     most = max((len(case.reasons) for case in cases), default=0)
     held = io.StringIO()
@@ -173,12 +191,6 @@ def export_csv(wanted: CaseFilter, order: str, model: str, version: int) -> byte
     return held.getvalue().encode("utf-8-sig")
 
 
-def reason_text(reason: dict[str, Any]) -> str:
-    """`CODE: words (contribution)`, as a scoring file writes it."""
-    text = reason.get("text")
-    return str(text) if text else f"{reason['code']}: {reason['words']} ({reason['contribution']:+.2f})"
-
-
 def reason_words(reason: dict[str, Any], words: Words) -> str:
     """What a reason says in the language of the page; English where the model has no Chinese."""
     chinese = reason.get("words_zh") if words.language == "zh" else None
@@ -187,6 +199,8 @@ def reason_words(reason: dict[str, Any], words: Words) -> str:
 
 def _bins(rows: Sequence[tuple[int, str | None, int]], width: float) -> Bins:
     """Bins without gaps from rows of (bin number, decision, count)."""
+    if not rows:
+        return Bins(edges=(), counts={})
     first = min(number for number, _, _ in rows)
     size = max(number for number, _, _ in rows) - first + 1
     columns = {decision: [0] * size for decision in DECISIONS}
@@ -211,6 +225,15 @@ def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
     if wanted.case_id:
         conditions.append(Result.case_id.contains(wanted.case_id, autoescape=True))
     return conditions
+
+
+def _order(wanted: CaseFilter, order: str) -> list[ColumnElement[Any]]:
+    if order == "risk":
+        return [Result.probability.is_(None), Result.probability.desc(), Result.id.asc()]
+    if order == "safe":
+        return [Result.probability.is_(None), Result.probability.asc(), Result.id.asc()]
+    # within one job the index on (job, row) gives the order without a sort
+    return [Result.row.asc() if wanted.job and wanted.job != ONLINE else Result.id.asc()]
 
 
 def _columns() -> list[Any]:

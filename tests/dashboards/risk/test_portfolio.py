@@ -48,10 +48,10 @@ def test_the_summary_of_a_job_says_what_its_rows_say(visit: Visit, seeded: Seede
 
     job = next(job for job in reads.jobs() if job.id == seeded.scored_job)
     wanted = CaseFilter(model_id=job.model_id, job=job.id)
-    assert cases.summary_counts(job) == cases.counts(wanted)
-    bins = cases.summary_bins(job)
-    assert bins is not None
-    assert bins.total == cases.score_bins(wanted).total
+    told, counted = cases.summed_up(job), cases.sums(wanted)
+    assert told is not None
+    assert told.counts == counted.counts
+    assert told.bins.total == counted.bins.total
 
 
 def test_a_page_holds_a_hundred_rows_and_the_next_the_next(visit: Visit, seeded: Seeded) -> None:
@@ -79,7 +79,7 @@ def test_a_job_without_rows_says_so(visit: Visit, seeded: Seeded) -> None:
 
 def test_percent_signs_in_a_search_are_letters(visit: Visit, seeded: Seeded) -> None:
     visit()
-    assert cases.counts(CaseFilter(model_id=2, case_id="%")) == {}
+    assert cases.sums(CaseFilter(model_id=2, case_id="%")).total == 0
 
 
 @pytest.mark.parametrize("decisions", [(), ("decline",), ("review", "failed")])
@@ -88,7 +88,7 @@ def test_an_export_holds_exactly_the_filtered_rows(visit: Visit, seeded: Seeded,
     wanted = CaseFilter(model_id=2, job=seeded.scored_job, decisions=decisions)
     content = cases.export_csv(wanted, "input", "loans", 2).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))
-    assert len(rows) == sum(cases.counts(wanted).values())
+    assert len(rows) == cases.sums(wanted).total
     asked = decisions or ("approve", "review", "decline", "failed")
     assert {row["decision"] for row in rows} <= {name.removesuffix("failed") for name in asked}
 
@@ -115,9 +115,10 @@ def test_summaries_of_either_form_give_the_same_bins() -> None:
         )  # fmt: skip
 
     listed = [{"low": 520.0, "decision": "approve", "count": 2}, {"low": 480.0, "decision": "decline", "count": 1}]
-    one = cases.summary_bins(job({"bin_points": 20.0, "histogram": listed}))
+    decisions = {"approve": 2, "decline": 1}
+    one = cases.summed_up(job({"bin_points": 20.0, "histogram": listed, "decisions": decisions}))
     columns = {"edges": [480, 500, 520, 540], "approve": [0, 0, 2], "decline": [1, 0, 0], "review": [0, 0, 0]}
-    other = cases.summary_bins(job({"histogram": columns}))
+    other = cases.summed_up(job({"histogram": columns, "decisions": decisions}))
     assert one is not None
     assert other is not None
-    assert (one.edges, dict(one.counts)) == (other.edges, dict(other.counts))
+    assert (one.bins.edges, dict(one.bins.counts)) == (other.bins.edges, dict(other.bins.counts))
