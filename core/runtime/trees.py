@@ -22,14 +22,18 @@ from numpy.typing import NDArray
 
 from core.batch import Array
 from core.errors import AssayError, InputError
+from core.runtime.tree_cells import CellForest, TooBushyError
 from core.runtime.tree_shap import TreeShap, has_cover
-from core.runtime.tree_text import read_forest
+from core.runtime.tree_text import Forest, read_forest
 
 Floats = NDArray[np.float64]
 _DOUBLE, _ROW_MAJOR = 1, 1  # C_API_DTYPE_FLOAT64, is_row_major
 _RAW, _CONTRIB = 1, 3  # C_API_PREDICT_RAW_SCORE, C_API_PREDICT_CONTRIB
 ONE_THREAD_ROWS = 5_000  # up to here, waking the other cores costs more than they give, above all on a busy machine
-SHAP_ROWS = 2_000  # asked for this many rows, the tables of TreeShap pay for their making
+CELL_ROWS = 30_000  # asked for so many rows at once, tables of cells pay for their making
+SHAP_ROWS = 2_000  # the same for contributions, counted over all calls but those of single cases
+FEW_ROWS = 64  # fewer are always explained by the library, so that no single case waits for tables
+PARTS_A_TREE = 2  # trees that fall into more parts are walked faster than looked up
 
 
 class TreeRunner:
@@ -43,7 +47,7 @@ class TreeRunner:
         self._handle = ctypes.c_void_p()
         self._single = ctypes.c_void_p()
         self._lock = threading.Lock()
-        self._shap: TreeShap | None = None
+        self._cells = _Tables(path)
         self._explained = 0
         rounds = ctypes.c_int()
         self._call("LGBM_BoosterCreateFromModelfile", str(path).encode(), ctypes.byref(rounds), self._out("_handle"))
@@ -60,19 +64,18 @@ class TreeRunner:
         x_BF = self._checked(inputs["table"])
         if len(x_BF) == 1:
             return {"margin": self._run_one(x_BF)}
+        cells = self._cells.margins() if len(x_BF) >= CELL_ROWS else None
+        if cells is not None:
+            return {"margin": cells.margins(x_BF)}
         return {"margin": self._predict(x_BF, _RAW)[:, 0]}
 
     def contributions(self, x_BF: Array) -> Floats:
         """Exact SHAP values (B, F + 1) in log-odds; the last column is the base, rows sum to the margin."""
         x_BF = self._checked(x_BF)
-        with self._lock:
-            self._explained += len(x_BF)
-            if self._shap is None and self._explained >= SHAP_ROWS:
-                forest = read_forest(self._path)
-                self._shap = TreeShap(forest) if has_cover(forest) else None
-        if self._shap is None:
-            return self._predict(x_BF, _CONTRIB)
-        return self._shap.contributions(x_BF)
+        many = len(x_BF) >= FEW_ROWS
+        self._explained += len(x_BF) if many else 0
+        shap = self._cells.contributions() if many and self._explained >= SHAP_ROWS else None
+        return self._predict(x_BF, _CONTRIB) if shap is None else shap.contributions(x_BF)
 
     def __del__(self) -> None:
         if getattr(self, "_single", None):
@@ -119,6 +122,41 @@ class TreeRunner:
         if getattr(self._library, function)(*arguments) != 0:
             said = self._library.LGBM_GetLastError().decode(errors="replace")
             raise InputError(f"{self._path}: LightGBM refused ({said}); restore the file or retrain")
+
+
+class _Tables:
+    """Tables of a forest, made when they are first wanted; None where they do not pay or cannot be made."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._made: tuple[Forest, CellForest] | None = None
+        self._shap: TreeShap | None = None
+        self._refused = False
+
+    def margins(self) -> CellForest | None:
+        """Cells, where looking up is faster than walking the trees."""
+        with self._lock:
+            made = self._make()
+        few = made is not None and len(made[1].parts) <= PARTS_A_TREE * len(made[0].trees)
+        return made[1] if made is not None and few else None
+
+    def contributions(self) -> TreeShap | None:
+        """Contributions by cell: always faster than the library's."""
+        with self._lock:
+            made = self._make()
+            if made is not None and self._shap is None and has_cover(made[0]):
+                self._shap = TreeShap(*made)
+            return self._shap
+
+    def _make(self) -> tuple[Forest, CellForest] | None:
+        if self._made is None and not self._refused:
+            try:
+                forest = read_forest(self._path)
+                self._made = forest, CellForest(forest)
+            except TooBushyError:
+                self._refused = True
+        return self._made
 
 
 @cache

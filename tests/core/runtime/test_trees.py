@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.runtime import trees
+from core.runtime.tree_cells import CellForest, TooBushyError
 from core.runtime.tree_shap import TreeShap, has_cover
 from core.runtime.tree_text import read_forest
 from core.runtime.trees import TreeRunner
@@ -36,6 +37,11 @@ def fit(path: Path, **options: Any) -> lightgbm.Booster:
     booster = lightgbm.train(parameters, lightgbm.Dataset(x, y, categorical_feature=[3, 4]), 60)
     booster.save_model(path)
     return booster
+
+
+def tabled(path: Path) -> TreeShap:
+    forest = read_forest(path)
+    return TreeShap(forest, CellForest(forest))
 
 
 def odd_rows(booster: lightgbm.Booster) -> NDArray[np.float64]:
@@ -72,6 +78,7 @@ def test_margins_are_bit_for_bit_those_of_the_booster(tmp_path: Path, options: d
     runner = TreeRunner(tmp_path / "trees.txt", threads=threads)
     expected = booster.predict(rows, raw_score=True)
     np.testing.assert_array_equal(runner.run({"table": rows})["margin"], expected)
+    np.testing.assert_array_equal(CellForest(read_forest(tmp_path / "trees.txt")).margins(rows), expected)
     one_by_one = [runner.run({"table": rows[i : i + 1]})["margin"][0] for i in range(200)]
     np.testing.assert_array_equal(one_by_one, expected[:200])
 
@@ -82,7 +89,7 @@ def test_tabled_contributions_equal_pred_contrib(tmp_path: Path, options: dict[s
     rows = odd_rows(booster)
     forest = read_forest(tmp_path / "trees.txt")
     assert has_cover(forest)
-    found = TreeShap(forest).contributions(rows)
+    found = TreeShap(forest, CellForest(forest)).contributions(rows)
     np.testing.assert_allclose(found, booster.predict(rows, pred_contrib=True), rtol=0, atol=1e-9)
     np.testing.assert_allclose(found.sum(axis=1), booster.predict(rows, raw_score=True), rtol=0, atol=1e-9)
 
@@ -98,8 +105,31 @@ def test_contributions_of_few_and_of_many_rows_agree(tmp_path: Path) -> None:
 def test_a_model_of_stumps_without_splits_gives_its_base(tmp_path: Path) -> None:
     booster = fit(tmp_path / "trees.txt", min_data_in_leaf=4_000)
     rows, _ = noisy_table(10)
-    found = TreeShap(read_forest(tmp_path / "trees.txt")).contributions(rows)
+    found = tabled(tmp_path / "trees.txt").contributions(rows)
     np.testing.assert_allclose(found, booster.predict(rows, pred_contrib=True), atol=1e-12)
+
+
+def test_many_rows_at_once_are_looked_up_with_the_same_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    booster = fit(tmp_path / "trees.txt", num_leaves=16)
+    rows = odd_rows(booster)
+    monkeypatch.setattr(trees, "CELL_ROWS", 100)
+    monkeypatch.setattr(trees, "PARTS_A_TREE", 99)
+    monkeypatch.setattr(trees.TreeRunner, "_predict", None)  # must not be asked
+    found = TreeRunner(tmp_path / "trees.txt").run({"table": rows})["margin"]
+    np.testing.assert_array_equal(found, booster.predict(rows, raw_score=True))
+
+
+def test_trees_too_bushy_for_tables_are_left_to_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    booster = fit(tmp_path / "trees.txt")
+    rows = odd_rows(booster)
+    monkeypatch.setattr("core.runtime.tree_cells.MOST_CELLS", 1)
+    monkeypatch.setattr("core.runtime.tree_cells.PART_CELLS", 1)
+    with pytest.raises(TooBushyError):
+        CellForest(read_forest(tmp_path / "trees.txt"))
+    monkeypatch.setattr(trees, "CELL_ROWS", 100)
+    runner = TreeRunner(tmp_path / "trees.txt")
+    np.testing.assert_array_equal(runner.run({"table": rows})["margin"], booster.predict(rows, raw_score=True))
+    np.testing.assert_allclose(runner.contributions(rows), booster.predict(rows, pred_contrib=True), atol=1e-12)
 
 
 def test_no_rows_give_no_rows(tmp_path: Path) -> None:
@@ -150,5 +180,6 @@ def test_margins_and_contributions_agree_on_real_tables(realdata: Path, tmp_path
     booster.save_model(tmp_path / "trees.txt")
     found = TreeRunner(tmp_path / "trees.txt").run({"table": x})["margin"]
     np.testing.assert_array_equal(found, booster.predict(x, raw_score=True))
-    shap = TreeShap(read_forest(tmp_path / "trees.txt")).contributions(x[:2_000])
+    np.testing.assert_array_equal(CellForest(read_forest(tmp_path / "trees.txt")).margins(x), found)
+    shap = tabled(tmp_path / "trees.txt").contributions(x[:2_000])
     np.testing.assert_allclose(shap, booster.predict(x[:2_000], pred_contrib=True), rtol=0, atol=1e-9)
