@@ -27,9 +27,9 @@ def to_batch(values_BF: NDArray[np.float64]) -> Batch:
     return Batch(inputs={TABLE: values_BF})
 
 
-def _column(value: object) -> pd.Series:
+def _column(value: object) -> pd.Series | list[object]:
     if value is None:
         return pd.Series([None], dtype="str")
-    if isinstance(value, bool | int | float):
-        return pd.Series([value])
+    if isinstance(value, bool | int | float | np.number):
+        return [value]
     return pd.Series([str(value)], dtype="str")
