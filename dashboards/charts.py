@@ -116,10 +116,11 @@ def calibration(curve: Mapping[str, Sequence[float]], words: Words) -> go.Figure
     return framed(figure, words("calibration_title"), words("calibration_x"), words("calibration_y"))
 
 
-def forecast_by_outcome(histogram: Mapping[str, Sequence[float]], words: Words) -> go.Figure:
-    """How the forecasts of repaid and of defaulted cases lie apart: share of each group by forecast."""
+def by_outcome(histogram: Mapping[str, Sequence[float]], words: Words) -> go.Figure:
+    """How repaid and defaulted cases lie apart: share of each group by score in points, or by probability."""
     edges = list(histogram["edges"])
     middle = [(left + right) / 2 for left, right in itertools.pairwise(edges)]
+    points = edges[-1] > 1
     figure = go.Figure()
     for name, colour, dash in (("good", BLUE, "solid"), ("bad", VERMILION, "dot")):
         whole = sum(histogram[name]) or 1
@@ -130,11 +131,13 @@ def forecast_by_outcome(histogram: Mapping[str, Sequence[float]], words: Words) 
             line={"color": colour, "width": 2, "shape": "hvh", "dash": dash},
             fill="tozeroy",
             fillcolor=_faint(colour),
-            hovertemplate="%{x:.1%}: %{y:.1%}<extra></extra>",
+            hovertemplate=f"%{{x:{'.0f' if points else '.1%'}}}: %{{y:.1%}}<extra></extra>",
         )
-    figure.update_xaxes(tickformat=".0%")
+    figure.update_xaxes(tickformat=".0f" if points else ".0%")
     figure.update_yaxes(tickformat=".0%")
-    return framed(figure, words("outcome_title"), words("calibration_x"), words("outcome_y"))
+    return framed(
+        figure, words("outcome_title"), words("score_points" if points else "calibration_x"), words("outcome_y")
+    )
 
 
 def waterfall(base: float, steps: Sequence[Step], words: Words, zones: Mapping[str, float] | None = None) -> go.Figure:

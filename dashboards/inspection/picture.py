@@ -69,7 +69,7 @@ def _controls(line: PictureLine, model: ModelLine, words: Words) -> float:
     if line.verdict == "unknown":
         st.error(words("not_judged", error=plain.markdown(line.answer.get("error") or "–")), icon=":material/block:")
     threshold = st.slider(
-        words("threshold"),
+        words("try_threshold"),
         0.0,
         1.0,
         min(max(round(used, 3), 0.0), 1.0),
@@ -107,10 +107,14 @@ def _picture(line: PictureLine, threshold: float, words: Words) -> None:
     regions = line.regions if row.toggle(words("regions_shown"), value=True, key="regions") else []
     try:
         if line.image_key is None:
-            raise NotFoundError(words("no_picture"))
+            st.info(words("no_picture"), icon=":material/hide_image:")
+            return
         shown, size_px = pictures.pixels(line.image_key)
-    except (InputError, NotFoundError):
+    except NotFoundError:
         st.info(words("image_gone"), icon=":material/hide_image:")
+        return
+    except InputError as error:
+        st.info(words("picture_unreadable", error=plain.markdown(error)), icon=":material/broken_image:")
         return
     mixed = figures.overlay(shown, heat, opacity)
     figure = figures.picture(mixed, size_px, regions, threshold, words, heat=heat is not None and opacity > 0)

@@ -14,7 +14,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "sort_near": ("nearest the threshold", "最接近阈值"),
     "sort_high": ("most defective first", "缺陷分从高到低"),
     "search_path": ("Path contains", "路径包含"),
-    "no_picture": ("no picture kept", "未保存图片"),
+    "no_picture": ("No picture was kept.", "未保存图片。"),
     "picture_caption": (
         "Where the model sees a defect, and how the verdict would change with another threshold.",
         "模型在何处发现缺陷，以及阈值变化时判定如何改变。",
@@ -25,7 +25,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     ),
     "picture_missing": ("No inspection has the id {id}.", "没有编号为 {id} 的检测。"),
     "opacity": ("Heatmap opacity", "热图不透明度"),
-    "threshold": ("Try another threshold: reject at or above", "尝试其他阈值：达到即判不合格"),
+    "try_threshold": ("Try another threshold: reject at or above", "尝试其他阈值：达到即判不合格"),
     "regions_shown": ("Regions", "缺陷区域"),
     "heatmap_title": ("Defect probability", "缺陷概率"),
     "no_heatmap": ("No heatmap was kept for this picture.", "该图片未保存热图。"),
@@ -63,6 +63,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "older": ("Older", "较早"),
     "newer": ("Newer", "较新"),
     "back_gallery": ("Back to the pictures", "返回图库"),
+    "picture_unreadable": ("The picture cannot be shown: {error}", "图片无法显示：{error}"),
     "image_gone": (
         "The picture is not in the object store any more; the verdict below still stands.",
         "对象存储中已没有该图片；以下判定仍然有效。",

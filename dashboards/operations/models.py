@@ -44,7 +44,7 @@ def _table(models: list[ModelLine], evaluations: list[EvaluationLine], words: Wo
 
     def main(model: ModelLine) -> str:
         name = MAIN_METRIC.get(model.kind, "")
-        told = (newest[model.id].metrics if model.id in newest else model.metrics).get(name)
+        told = (newest[model.id].metrics if model.id in newest else _of_training(model)).get(name)
         value, low, high = _interval(told)
         if value is None:
             return "–"
@@ -63,6 +63,12 @@ def _table(models: list[ModelLine], evaluations: list[EvaluationLine], words: Wo
     )
 
 
+def _of_training(model: ModelLine) -> Mapping[str, Any]:
+    """The metrics that training left in the bundle, on the rows that validated."""
+    validation = model.metrics.get("validation", model.metrics)
+    return validation if isinstance(validation, Mapping) else {}
+
+
 def _interval(told: Any) -> tuple[float | None, float | None, float | None]:
     if isinstance(told, Mapping):
         return told.get("value"), told.get("low"), told.get("high")
@@ -73,7 +79,7 @@ def _metrics(model: ModelLine, evaluations: list[EvaluationLine], words: Words) 
     """All metrics of the newest evaluation, else those from training."""
     evaluation = next((one for one in evaluations if one.model_id == model.id), None)
     st.subheader(words("metrics_title", model=plain.markdown(model.label)), anchor=False)
-    metrics = model.metrics if evaluation is None else evaluation.metrics
+    metrics = _of_training(model) if evaluation is None else evaluation.metrics
     rows = [(words.known(name), *_interval(told)) for name, told in metrics.items() if _interval(told)[0] is not None]
     if not rows:
         frame.empty(words("none_yet"), f"assay evaluate {model.label} --data labelled.csv", words=words)
@@ -139,7 +145,8 @@ def _told(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_told(one)}" for name, one in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_told(one) for one in value)
+        more = f", … ({len(value)})" if len(value) > 12 else ""
+        return ", ".join(_told(one) for one in value[:12]) + more
     return str(value)
 
 

@@ -1,11 +1,13 @@
 """Portfolio: how one model decided, how far it can be trusted, and the cases themselves."""
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import address, charts, frame, plain, reads
 from dashboards.marks import DECISIONS, MARKS, signed
 from dashboards.reads import EvaluationLine, JobLine, ModelLine
+from dashboards.risk import curves
 from dashboards.risk import reads as cases
 from dashboards.risk.reads import CaseFilter, CaseLine, Sums
 from dashboards.words import Words, utc
@@ -110,23 +112,27 @@ def _quality(model: ModelLine, words: Words) -> None:
         frame.empty(words("no_evaluation"), f"assay evaluate {model.label} --data labelled.csv", words=words)
         return
     evaluation = _evaluation(found, words)
-    metrics, curves = evaluation.metrics, evaluation.curves
+    metrics = evaluation.metrics
     row = frame.cards()
     for name in CARDS:
         frame.metric(row, name, metrics.get(name), words)
-    places = st.columns(3, gap="medium")
-    figures = []
-    if "roc" in curves:
-        figures.append((charts.roc(curves["roc"], _area(metrics), words), words("roc_title")))
-    if "calibration" in curves:
-        figures.append((charts.calibration(curves["calibration"], words), words("calibration_title")))
-    if "histogram" in curves:
-        figures.append((charts.forecast_by_outcome(curves["histogram"], words), words("outcome_title")))
-    for place, (figure, alt) in zip(places, figures, strict=False):
+    for place, (figure, alt) in zip(st.columns(3, gap="medium"), _figures(evaluation, words), strict=False):
         place.plotly_chart(figure, config=charts.CONFIG, alt=alt)
     told = {name: _count(metrics.get(name)) for name in ("n", "positives")}
     line = words("quality_on", data=plain.markdown(evaluation.data), time=utc(evaluation.created_at), **told)
     st.caption(line)
+
+
+def _figures(evaluation: EvaluationLine, words: Words) -> list[tuple[go.Figure, str]]:
+    """Those figures for which the evaluation has a curve."""
+    found = []
+    if (roc := curves.roc(evaluation.curves)) is not None:
+        found.append((charts.roc(roc, _area(evaluation.metrics), words), words("roc_title")))
+    if (calibration := curves.calibration(evaluation.curves)) is not None:
+        found.append((charts.calibration(calibration, words), words("calibration_title")))
+    if (histogram := curves.histogram(evaluation.curves)) is not None:
+        found.append((charts.by_outcome(histogram, words), words("outcome_title")))
+    return found
 
 
 def _evaluation(found: list[EvaluationLine], words: Words) -> EvaluationLine:

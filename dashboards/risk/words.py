@@ -36,7 +36,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "calibration_title": ("Calibration", "校准"),
     "calibration_x": ("Forecast probability of default", "预测违约概率"),
     "calibration_y": ("Share that defaulted", "实际违约比例"),
-    "outcome_title": ("Forecast by outcome", "按结果划分的预测分布"),
+    "outcome_title": ("Score by outcome", "按结果划分的分布"),
     "outcome_y": ("Share of each group", "各组占比"),
     "good": ("repaid", "正常"),
     "bad": ("defaulted", "违约"),

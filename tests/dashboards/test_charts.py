@@ -49,7 +49,7 @@ def test_calibration_bars_reach_from_low_to_high() -> None:
 
 
 def test_outcomes_are_shares_of_their_own_group() -> None:
-    figure = charts.forecast_by_outcome({"edges": [0, 0.5, 1], "good": [9, 1], "bad": [1, 1]}, EN)
+    figure = charts.by_outcome({"edges": [0, 0.5, 1], "good": [9, 1], "bad": [1, 1]}, EN)
     assert [sum(line.y) for line in figure.data] == [1.0, 1.0]
 
 
