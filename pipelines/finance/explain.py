@@ -136,14 +136,13 @@ def reason_codes(spec: FeatureSpec) -> tuple[str, ...]:
     Upper case with underscores; a name that this would cut short or mix up with another gets a mark from its hash.
     """
     plain = [re.sub(r"[^A-Z0-9]+", "_", _parted(column.name).upper()).strip("_") for column in spec.columns]
-    return tuple(
-        code
-        if column.name.isascii() and 0 < len(code) <= CODE_LENGTH and plain.count(code) == 1
-        else "_".join(
-            filter(None, [code[: CODE_LENGTH - 5], hashlib.sha256(column.name.encode()).hexdigest()[:4].upper()])
-        )
-        for column, code in zip(spec.columns, plain, strict=True)
-    )
+    codes = []
+    for column, code in zip(spec.columns, plain, strict=True):
+        if not (column.name.isascii() and 0 < len(code) <= CODE_LENGTH and plain.count(code) == 1):
+            mark = hashlib.sha256(column.name.encode("utf-8", "surrogatepass")).hexdigest()[:6].upper()
+            code = f"{code[: CODE_LENGTH - 7] or 'F'}_{mark}"
+        codes.append(code)
+    return tuple(codes)
 
 
 def phrase(column: Column, value: float, language: Language = "en") -> str:
