@@ -35,7 +35,8 @@ def test_magnetic_tile_with_fifty_located_defects_a_class(realdata: Path, tmp_pa
         found = evaluate_images(test, Engine.open(bundle, device="cpu"))
         rows.append([found.metrics[name].value for name in SHOWN])
         shown = " ".join(f"{name} {value:.3f}" for name, value in zip(SHOWN, rows[-1], strict=True))
-        print(f"\nseed {seed}: {shown} train {seconds:.0f} s, one picture {found.ms_per_image['p50']:.1f} ms", flush=True)
+        spent = f"train {seconds:.0f} s, one picture {found.ms_per_image['p50']:.1f} ms"
+        print(f"\nseed {seed}: {shown} {spent}", flush=True)
     mean = dict(zip(SHOWN, np.mean(rows, axis=0), strict=True))
     print("mean: " + " ".join(f"{name} {value:.3f}" for name, value in mean.items()))
     assert mean["image_auroc"] >= 0.88
