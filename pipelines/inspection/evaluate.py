@@ -35,7 +35,7 @@ from data.images import read_image
 from data.inspection.split_file import LabelledImage
 from pipelines.inspection.judge import Judgement, judge
 from pipelines.inspection.truth import mask_of, true_boxes
-from pipelines.inspection.verdicts import class_metrics, image_metrics, verdicts_of
+from pipelines.inspection.verdicts import class_metrics, escape_overkill, image_metrics, verdicts_of
 
 DRAWS = 400
 MOST_TALLIES = 500  # pictures or groups share them beyond that: a bounded memory
@@ -44,9 +44,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """All metrics by the contract's names; `per_class` by class; `failed` pictures that could not be judged."""
+    """All metrics by the contract's names; `per_class` by class; `failed` pictures that could not be judged.
+
+    `curves` holds `escape_overkill`: columns threshold, escape, overkill (empty where one kind of picture is missing).
+    """
 
     metrics: dict[str, Metric]
+    curves: dict[str, Any]
     per_class: dict[str, dict[str, Metric]]
     ms_per_image: dict[str, float]
     images: int
@@ -105,6 +109,7 @@ def evaluate_images(
     spent = np.array(seen.seconds[1:] or seen.seconds) * 1000  # the first call warms up
     return Evaluation(
         metrics=metrics,
+        curves=escape_overkill(verdicts),
         per_class=class_metrics(verdicts, seed),
         ms_per_image={"p50": float(np.quantile(spent, 0.5)), "p99": float(np.quantile(spent, 0.99))},
         images=len(seen.judged),

@@ -18,6 +18,7 @@ from pipelines.inspection.judge import Judgement
 from pipelines.inspection.truth import NORMAL, class_of
 
 DRAWS = 400
+POINTS = 200  # of a curve
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Names = NDArray[np.str_]
@@ -81,6 +82,18 @@ def class_metrics(seen: Verdicts, seed: int) -> dict[str, dict[str, Metric]]:
         }
         found[str(name)] = {key: with_interval(measure, weights_RB) for key, measure in measures.items()}
     return found
+
+
+def escape_overkill(seen: Verdicts) -> dict[str, dict[str, list[float]]]:
+    """Escape and overkill rate by threshold, at most POINTS of them; nothing where one kind of picture is missing."""
+    if seen.yes_B.all() or not seen.yes_B.any():
+        return {}
+    lines = np.unique(np.quantile(np.concatenate([[0.0], seen.p_B, [1.0]]), np.linspace(0, 1, POINTS)))
+    bad, good = np.sort(seen.p_B[seen.yes_B]), np.sort(seen.p_B[~seen.yes_B])
+    escape = np.searchsorted(bad, lines) / len(bad)
+    overkill = 1 - np.searchsorted(good, lines) / len(good)
+    curve = {"threshold": lines.tolist(), "escape": escape.tolist(), "overkill": overkill.tolist()}
+    return {"escape_overkill": curve}
 
 
 def _ranked(yes_B: Flags, p_B: Floats, of: Callable[[Counts], float], w_B: Floats) -> float:

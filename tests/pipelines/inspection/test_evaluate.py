@@ -14,7 +14,7 @@ from core.runtime.engine import Engine
 from data.inspection.split_file import LabelledImage
 from pipelines.inspection.evaluate import evaluate_images
 from pipelines.inspection.judge import Judgement
-from pipelines.inspection.verdicts import class_metrics, image_metrics, verdicts_of
+from pipelines.inspection.verdicts import class_metrics, escape_overkill, image_metrics, verdicts_of
 
 NAMES = {
     "image_auroc", "image_average_precision", "accuracy", "balanced_accuracy", "f1", "escape_rate", "overkill_rate",
@@ -101,3 +101,15 @@ def test_metrics_by_class_look_at_that_class_against_the_good_ones() -> None:
     expected = roc_auc_score([truth[k].defective for k in keep], [judged[k].score for k in keep])
     assert set(found) == {"pit", "crack"}
     assert found["pit"]["image_auroc"].value == pytest.approx(expected)
+
+
+def test_the_curve_gives_escape_and_overkill_at_each_threshold() -> None:
+    truth, judged = made_up()
+    seen = verdicts_of(truth, judged, ["pit", "crack"])
+    curve = escape_overkill(seen)["escape_overkill"]
+    for line, escape, overkill in zip(curve["threshold"], curve["escape"], curve["overkill"], strict=True):
+        assert escape == pytest.approx((seen.p_B[seen.yes_B] < line).mean())
+        assert overkill == pytest.approx((seen.p_B[~seen.yes_B] >= line).mean())
+    good = [place for place, image in enumerate(truth) if not image.defective]
+    good_only = verdicts_of([truth[place] for place in good], [judged[place] for place in good], ["pit", "crack"])
+    assert escape_overkill(good_only) == {}
