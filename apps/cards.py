@@ -21,7 +21,7 @@ SIDE = 260  # of a chart, in CSS pixels
 def model_card(model: Model, manifest: Manifest, evaluation: Evaluation | None) -> str:
     """Return the page. Without an evaluation it shows the validation metrics that the bundle keeps."""
     title = f"{model.name}, version {model.version}"
-    metrics = evaluation.metrics if evaluation is not None else manifest.metrics
+    metrics = evaluation.metrics if evaluation is not None else manifest.metrics.get("validation", {})
     source = f"on {evaluation.data}" if evaluation is not None else "on the validation rows of the training"
     made = f"made {model.created_at:%Y-%m-%d %H:%M} UTC"
     parts = [
@@ -99,30 +99,30 @@ def charts(curves: Mapping[str, Any]) -> str:
     drawn = []
     if "roc" in curves:
         caption = "ROC: share of bad cases found (up) against good cases declined (right)"
-        drawn.append(line_chart(curves["roc"]["fpr"], curves["roc"]["tpr"], caption, diagonal=True))
+        drawn.append(line_chart([(row[0], row[1]) for row in curves["roc"]], caption, diagonal=True))
     if "calibration" in curves:
         caption = "Calibration: bad cases seen (up) against predicted (right)"
-        calibration = curves["calibration"]
-        drawn.append(line_chart(calibration["predicted"], calibration["observed"], caption, diagonal=True, dots=True))
+        points = [(row["forecast"], row["rate"]) for row in curves["calibration"]]
+        drawn.append(line_chart(points, caption, diagonal=True, dots=True))
     if "escape_overkill" in curves:
         caption = "Overkill (up) against escapes (right), one point a threshold"
-        drawn.append(line_chart(curves["escape_overkill"]["escape"], curves["escape_overkill"]["overkill"], caption))
+        drawn.append(line_chart([(row[1], row[2]) for row in curves["escape_overkill"]], caption))
     return f"<div class='charts'>{''.join(drawn)}</div>"
 
 
 def line_chart(
-    x: Sequence[float], y: Sequence[float], caption: str, *, diagonal: bool = False, dots: bool = False
+    points: Sequence[tuple[float, float]], caption: str, *, diagonal: bool = False, dots: bool = False
 ) -> str:
-    """Draw a line as SVG on axes from 0 to 1, or to the largest value where all are small."""
-    top = max([0.0, *x, *y]) or 1.0
+    """Draw a line through (x, y) as SVG, on axes from 0 to 1, or to the largest value where all are small."""
+    top = max((value for point in points for value in point), default=1.0) or 1.0
     top = 1.0 if top > 0.5 else top * 1.1
-    points = [(SIDE * a / top, SIDE * (1 - b / top)) for a, b in zip(x, y, strict=True)]
-    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+    places = [(SIDE * x / top, SIDE * (1 - y / top)) for x, y in points]
+    line = " ".join(f"{a:.1f},{b:.1f}" for a, b in places)
     parts = [f"<polyline points='{line}' fill='none' stroke='#0969da' stroke-width='2'/>"]
     if diagonal:
         parts.insert(0, f"<line x1='0' y1='{SIDE}' x2='{SIDE}' y2='0' stroke='#8c959f' stroke-dasharray='4'/>")
     if dots:
-        parts += [f"<circle cx='{a:.1f}' cy='{b:.1f}' r='3' fill='#0969da'/>" for a, b in points]
+        parts += [f"<circle cx='{a:.1f}' cy='{b:.1f}' r='3' fill='#0969da'/>" for a, b in places]
     svg = f"<svg width='{SIDE}' height='{SIDE}' role='img' aria-label='{escape(caption)}'>{''.join(parts)}</svg>"
     return f"<figure>{svg}<figcaption>{escape(caption)}<br>axes 0 to {top:.3g}</figcaption></figure>"
 

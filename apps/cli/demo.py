@@ -66,7 +66,7 @@ def _surfaces(out: Path, seed: str) -> None:
         shutil.rmtree(old, ignore_errors=True)
     _assay("data", "make", "surfaces", "--out", str(folder), "--rows", str(PICTURES), "--seed", seed)
     split = {part: str(folder / f"{part}.csv") for part in ("train", "val", "test")}
-    few = ["--boxes-per-class", "10", "--size-px", "160", "--preset", "trial"]
+    few = ["--boxes-per-class", "10", "--size-px", "160", "--preset", "demo"]
     valid = ["--valid", split["val"]]
     _assay("train", "inspection", "--data", split["train"], *valid, *few, "--name", SURFACES, "--seed", seed)
     _assay("evaluate", SURFACES, "--data", split["test"])

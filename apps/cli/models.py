@@ -53,7 +53,7 @@ def show(name: Name, as_json: Json = False) -> None:
         return
     rows: list[tuple[str, object]] = list(_as_json(model).items())
     rows = [row for row in rows if row[0] != "metrics"]
-    rows += [(metric, " ".join(cells)) for metric, *cells in metric_cells(manifest.metrics)]
+    rows += [(metric, " ".join(cells)) for metric, *cells in metric_cells(manifest.metrics.get("validation", {}))]
     for part in ("decision", "about"):
         rows += [(f"{part}.{key}", _cell(value)) for key, value in getattr(manifest, part).items()]
     emit_table(f"{model.name}@{model.version}", ("what", "value"), rows)
@@ -153,7 +153,7 @@ def _as_json(model: Model) -> dict[str, object]:
 def _headline(model: Model) -> str:
     found = []
     for metric in HEADLINES.get(model.kind, ()):
-        value = model.metrics.get(metric)
+        value = model.metrics.get("validation", {}).get(metric)
         value = value.get("value") if isinstance(value, dict) else value
         if isinstance(value, int | float):
             found.append(f"{metric} {rounded(value)}")

@@ -181,6 +181,6 @@ def _train(settings: Settings, name: str, make: Callable[[Path, Progress], Bundl
         trained = {"name": model.name, "version": model.version, "kind": model.kind, "seconds": seconds}
         emit_json({**trained, "metrics": manifest.metrics, "decision": manifest.decision, "about": manifest.about})
         return
-    rows = [(metric, *cells) for metric, *cells in metric_cells(manifest.metrics)]
+    rows = [(metric, *cells) for metric, *cells in metric_cells(manifest.metrics["validation"])]
     emit_table(f"{model.name}@{model.version}, validation", ("metric", "value", "95 % interval"), rows)
     note(f"trained {model.name}@{model.version} in {seconds} s; try: assay evaluate {name} --data FILE")

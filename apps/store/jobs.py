@@ -97,7 +97,7 @@ def submit_score_job(
         "reasons": reasons,
         "reasons_for": reasons_for,
     }
-    request = _request_hash(order, {**wish, "model": model.id}, [source])
+    request = _request_hash(order, {**wish, "source": None, "model": model.id}, [source])  # content, not path
     if (known := _known_job(db, order, request)) is not None:
         return known
     cut = cut_table(settings, model, job_id, wish, rows_per_chunk)
@@ -141,7 +141,7 @@ def submit_inspect_job(
     job_id, order = uuid.uuid4().hex, order or Order()
     out = (out or settings.home / "out" / f"{job_id}.jsonl").resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
-    request = _request_hash(order, {"model": model.id, "heatmaps": heatmaps, "paths": [str(p) for p in paths]}, paths)
+    request = _request_hash(order, {"model": model.id, "heatmaps": heatmaps}, paths)
     if (known := _known_job(db, order, request)) is not None:
         return known
     whole = [str(path.resolve()) for path in paths]

@@ -1,5 +1,6 @@
 """Ends a job: gives dead chunks their rows, writes the out file once and whole, sums up, closes."""
 
+import contextlib
 import json
 import os
 import uuid
@@ -46,13 +47,18 @@ def end_job(db: sqlalchemy.Engine, settings: Settings, job_id: str, *, lease_s: 
     except LeaseLostError as error:
         log.info("somebody else ends this job", job=job_id, reason=str(error))
         return False
-    except (AssayError, OSError) as error:
-        log.warning("the job cannot be ended now", job=job_id, error=str(error))
-        closing.postpone_closing(db, held, str(error))
+    except Exception as error:  # the edge of a pool process: told to the job table, tried again
+        log.warning("the job cannot be ended now", job=job_id, error=str(error), exc_info=not _expected(error))
+        with contextlib.suppress(LeaseLostError):
+            closing.postpone_closing(db, held, f"{getattr(error, 'code', type(error).__name__)}: {error}")
         return False
     open_objects(settings).drop(f"jobs/{job_id}")
     log.info("job done", job=job_id, rows=held.rows_total)
     return True
+
+
+def _expected(error: Exception) -> bool:
+    return isinstance(error, AssayError | OSError)
 
 
 def _fill_dead(db: sqlalchemy.Engine, settings: Settings, held: Closing, model: Model) -> None:

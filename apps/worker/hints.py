@@ -17,7 +17,9 @@ from apps.worker.app import BATCH_TASKS, CHUNK_TASKS, sender
 
 OUTSTANDING = 32  # hints a job at a time, so that jobs take turns and the embedded broker stays quick
 BEAT_S = 10.0  # a worker that was not seen for so long counts as gone
-_STALE = timedelta(seconds=10)
+_STALE = timedelta(seconds=5)
+_QUIET = timedelta(seconds=3)
+_OPEN_JOBS = select(Job.id).where(Job.state.in_(("queued", "running")))
 
 log = structlog.get_logger(__name__)
 
@@ -55,13 +57,15 @@ def publish_endings(db: sqlalchemy.Engine, settings: Settings) -> int:
 
 
 def forget_lost_hints(db: sqlalchemy.Engine) -> int:
-    """Find hints that were lost with the broker: they are old, and yet some worker has nothing to do."""
+    """Find hints that were lost with the broker: they are old, nothing ends, and yet some worker has nothing to do."""
     with reading(db) as session:
         at = now(session)
+        if session.scalar(select(func.count()).where(Chunk.finished_at > at - _QUIET, Chunk.job_id.in_(_OPEN_JOBS))):
+            return 0
         beats = session.scalars(select(WorkerBeat).where(WorkerBeat.seen_at > at - timedelta(seconds=BEAT_S))).all()
         running = session.scalar(select(func.count()).where(Chunk.state == "running")) or 0
         idle = sum(int(beat.info.get("concurrency", 0)) for beat in beats) - running
-        stale = and_(Chunk.state == "queued", Chunk.published_at < at - _STALE, _open_job())
+        stale = and_(Chunk.state == "queued", Chunk.published_at < at - _STALE, Chunk.job_id.in_(_OPEN_JOBS))
         lost = session.scalars(select(Chunk.id).where(stale).order_by(Chunk.number).limit(max(0, 2 * idle))).all()
     if lost:
         mark = update(Chunk).where(Chunk.id.in_(lost), Chunk.state == "queued").values(published_at=None)
@@ -106,7 +110,3 @@ def _to_be_ended(db: sqlalchemy.Engine) -> list[tuple[str, str]]:
         unhinted = or_(Job.published_at.is_(None), Job.published_at < at - _STALE)
         query = select(Job.id, Job.kind).where(Job.state.in_(("queued", "running")), ~unended, free, unhinted)
         return [(row[0], row[1]) for row in session.execute(query.limit(100))]
-
-
-def _open_job() -> sqlalchemy.ColumnElement[bool]:
-    return select(Job.id).where(Job.id == Chunk.job_id, Job.state.in_(("queued", "running"))).exists()
