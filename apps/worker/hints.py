@@ -19,6 +19,7 @@ OUTSTANDING = 32  # hints a job at a time, so that jobs take turns and the embed
 BEAT_S = 10.0  # a worker that was not seen for so long counts as gone
 _STALE = timedelta(seconds=5)
 _QUIET = timedelta(seconds=3)
+_MOST = 1_000  # hints taken back at a time
 _OPEN_JOBS = select(Job.id).where(Job.state.in_(("queued", "running")))
 
 log = structlog.get_logger(__name__)
@@ -66,7 +67,7 @@ def forget_lost_hints(db: sqlalchemy.Engine) -> int:
         running = session.scalar(select(func.count()).where(Chunk.state == "running")) or 0
         idle = sum(int(beat.info.get("concurrency", 0)) for beat in beats) - running
         stale = and_(Chunk.state == "queued", Chunk.published_at < at - _STALE, Chunk.job_id.in_(_OPEN_JOBS))
-        lost = session.scalars(select(Chunk.id).where(stale).order_by(Chunk.number).limit(max(0, 2 * idle))).all()
+        lost = session.scalars(select(Chunk.id).where(stale).limit(_MOST if idle > 0 else 0)).all()
     if lost:
         mark = update(Chunk).where(Chunk.id.in_(lost), Chunk.state == "queued").values(published_at=None)
         write(db, lambda session: session.execute(mark))

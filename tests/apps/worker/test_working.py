@@ -185,7 +185,7 @@ def test_the_sweeper_asks_for_the_end_of_a_job_that_nobody_ended(
     for message in (settings.home / "broker").glob("*.msg"):
         message.unlink()
     sweep(db, settings)
-    assert publish_endings(db, settings) == 0  # not twice within ten seconds
+    assert publish_endings(db, settings) == 0  # not twice within five seconds
     (hint,) = (settings.home / "broker").glob("*.msg")
     assert "finance.score_batch" in hint.read_text()
     assert end_job(db, settings, job.id)
