@@ -129,7 +129,10 @@ def _facts(model: ModelLine, words: Words) -> None:
     _pairs(facts, words)
     if bundle.manifest.decision:
         st.markdown(f"**{words('decision_rule')}**")
-        _pairs({words.known(name): _told(value) for name, value in bundle.manifest.decision.items()}, words)
+        rule = bundle.manifest.decision
+        sentences = [str(rule[name]) for name in ("rule", "why") if name in rule]
+        _pairs({words.known(name): _told(rule[name]) for name in rule if name not in ("rule", "why")}, words)
+        st.caption(plain.markdown(" ".join(sentences)))
     _files(bundle, words)
     _features(bundle, words)
 

@@ -91,7 +91,7 @@ def _place(run: CaseLine, words: Words) -> None:
     """The case's score within its job, or among all cases of its model."""
     wanted = CaseFilter(model_id=run.model_id, job=run.job_id or "")
     job = next((job for job in reads.jobs(model_id=run.model_id) if job.id == run.job_id), None)
-    bins = ((cases.summed_up(job) if job is not None else None) or cases.sums(wanted)).bins
+    bins = cases.sums_for(wanted, job).bins
     if bins.total < 2 or run.score is None:
         return
     title = words("place_title" if run.job_id else "place_title_model", n=bins.total)
@@ -118,9 +118,9 @@ def _zones(model: ModelLine) -> dict[str, float]:
 
 
 def _label(reason: dict[str, object], words: Words) -> str:
-    value = reason.get("value")
-    told = cases.reason_words(reason, words)
-    return f"{told} = {_value(value, words)}" if "value" in reason else told
+    """The reason in words, and the value where the words do not hold it already."""
+    told, value = cases.reason_words(reason, words), _value(reason.get("value"), words)
+    return told if "value" not in reason or value in told else f"{told} = {value}"
 
 
 def _value(value: object, words: Words) -> str:

@@ -31,7 +31,7 @@ def show() -> None:
     in_file = job is not None and job.state == "done" and not cases.has_rows(job.id)
     if in_file:
         wanted = CaseFilter(model_id=model.id, job=wanted.job)
-    sums = _sums(wanted, job)
+    sums = cases.sums_for(wanted, job)
     if sums.total:
         _decisions(sums, words)
     else:
@@ -81,15 +81,6 @@ def _default(models: list[ModelLine]) -> str:
     used = next((by_id[job.model_id] for job in reads.jobs() if job.model_id in by_id), None)
     champions = [model for model in models if model.state == "champion"] or models
     return used or max(champions, key=lambda model: model.created_at).label
-
-
-def _sums(wanted: CaseFilter, job: JobLine | None) -> Sums:
-    """From the job's summary where that answers, else from the rows."""
-    if wanted.whole_job and job is not None and job.state == "done":
-        told = cases.summed_up(job)
-        if told is not None:
-            return told
-    return cases.sums(wanted)
 
 
 def _decisions(sums: Sums, words: Words) -> None:

@@ -25,6 +25,7 @@ MOST_EXPORTED: Final = 200_000
 ONLINE: Final = "online"
 _SHIFT: Final = 1_000_000  # bins; makes the cast round down for negative scores too
 BIN_POINTS: Final = 5.0
+COUNTED_ROWS: Final = 50_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +149,15 @@ def summary_bins(job: JobLine) -> Bins | None:
         width = float(job.summary["bin_points"])
         return _bins([(round(one["low"] / width), one["decision"], one["count"]) for one in told], width)
     return None
+
+
+def sums_for(wanted: CaseFilter, job: JobLine | None) -> Sums:
+    """From the rows, which give finer bins; from the job's summary where there are too many, or none are kept."""
+    if wanted.whole_job and job is not None and job.state == "done":
+        told = summed_up(job)
+        if told is not None and (job.rows_total > COUNTED_ROWS or not has_rows(job.id)):
+            return told
+    return sums(wanted)
 
 
 @cached

@@ -19,9 +19,10 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "decisions": ("Decisions", "决定分布"),
     "quality": ("How well the model ranks and calibrates", "模型的排序与校准能力"),
     "quality_on": (
-        "Measured on {data} ({n} labelled rows, {positives} defaults), {time} UTC. Bars and brackets are 95 % "
-        "bootstrap intervals.",
-        "基于 {data}（{n} 条有标签数据，{positives} 条违约），{time} UTC。误差线与区间为 95% 自助法区间。",
+        "Measured on {data} ({n} labelled rows, {positives} defaults), {time} UTC. Ranges below the "
+        "figures are 95 % bootstrap intervals; bars in the calibration are 95 % intervals of each group's share.",
+        "基于 {data}（{n} 条有标签数据，{positives} 条违约），{time} UTC。"
+        "数字下方为 95% 自助法区间；校准图误差线为各组比例的 95% 区间。",
     ),
     "score_points": ("Score (points)", "评分（分）"),
     "number_of_cases": ("Cases", "案件数"),
