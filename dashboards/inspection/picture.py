@@ -145,14 +145,8 @@ def _about(line: PictureLine, model: ModelLine, words: Words) -> None:
 
 def _escape(model: ModelLine, threshold: float, words: Words) -> None:
     """Escape against overkill from the newest evaluation that has the curve."""
-    curve = next(
-        (
-            one.curves["escape_overkill"]
-            for one in reads.evaluations(model_id=model.id)
-            if "escape_overkill" in one.curves
-        ),
-        None,
-    )
+    found = (one.curves.get("escape_overkill") for one in reads.evaluations(model_id=model.id))
+    curve = next((curve for curve in found if curve and curve.get("threshold")), None)
     if curve is not None:
         figure = figures.escape_overkill(curve, threshold, words)
         st.plotly_chart(figure, config=charts.CONFIG, alt=words("escape_title"))
