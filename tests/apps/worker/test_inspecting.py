@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
+
 from apps.store import inspections, jobs
 from apps.store.database import open_database
 from apps.store.inspections import InspectionFilter
@@ -14,6 +16,7 @@ from tests.faults.bench import chunks_in
 KEYS = {"id", "path", "verdict", "score", "threshold", "label", "labels", "regions", "model", "model_version", "error"}
 
 
+@pytest.mark.slow  # the training of its model
 def test_pictures_are_answered_in_order_and_bad_ones_are_unknown(inspection: SimpleNamespace, tmp_path: Path) -> None:
     settings, db = inspection.settings, open_database(inspection.settings)
     bad = tmp_path / "bad.png"
