@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from celery import Celery
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import OperationalError
+from kombu.utils.url import maybe_sanitize_url
 from sqlalchemy import select
 
 from apps.settings import Settings
