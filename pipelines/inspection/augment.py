@@ -29,7 +29,7 @@ class Variation:
     light: float = 0.35  # relative change of brightness across the picture
     noise: float = 3.0  # grey levels
     paste: float = 0.35  # share of normal pictures that get a defect of another picture
-    draw: float = 0.25  # share of normal pictures that get a drawn defect
+    draw: float = 0.15  # share of normal pictures that get a drawn defect
     paste_on_defective: float = 0.2
 
 

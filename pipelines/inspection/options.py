@@ -55,13 +55,13 @@ class Preset:
     pictures: int = 16  # of one step
     lr: float = 1e-3
     trunk_lr: float = 0.1  # share of lr for a pretrained trunk
-    frozen: int = 5  # first blocks of the given trunk that do not learn
+    frozen: int = 3  # first blocks of the given trunk that do not learn
     ema: float = 0.98
     variation: Variation = field(default_factory=Variation)
 
 
 PRESETS = {
     "demo": Preset(steps=60, pictures=8, ema=0.95),  # shows that all parts work; for demonstrations and tests
-    "fast": Preset(steps=400),
+    "fast": Preset(steps=600),
     "full": Preset(steps=1600, ema=0.995),
 }
