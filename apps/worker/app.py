@@ -66,7 +66,7 @@ def require_broker(app: Celery) -> None:
     except (OperationalError, OSError) as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AssayError(
-            f"the broker {connection.as_uri()} does not answer: {words}; start it, or set ASSAY_BROKER_URL",
+            f"the broker {maybe_sanitize_url(app.conf.broker_url)} does not answer: {words}; start it, or set ASSAY_BROKER_URL",
             code="BROKER",
         ) from error
     finally:
