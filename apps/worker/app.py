@@ -65,9 +65,9 @@ def require_broker(app: Celery) -> None:
         connection.ensure_connection(max_retries=1, interval_start=0.2, interval_step=0, timeout=4)
     except (OperationalError, OSError) as error:
         words = str(error).splitlines()[0] if str(error) else type(error).__name__
+        where = f"the broker {maybe_sanitize_url(app.conf.broker_url)}"
         raise AssayError(
-            f"the broker {maybe_sanitize_url(app.conf.broker_url)} does not answer: {words}; start it, or set ASSAY_BROKER_URL",
-            code="BROKER",
+            f"{where} does not answer: {words}; start it, or set ASSAY_BROKER_URL", code="BROKER"
         ) from error
     finally:
         connection.release()

@@ -1,11 +1,6 @@
 """Judges the pictures of a chunk; one that cannot be judged is `unknown`, and the others go on."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import cv2
-import numpy as np
 
 from apps.engines import engine_for
 from apps.settings import Settings
@@ -15,8 +10,6 @@ from apps.store.objects import ObjectStore, open_objects
 from apps.store.tables import Model
 from core.errors import InputError
 from core.runtime.engine import Engine
-from data.images import decode
-from pipelines.inspection.judge import judge
 
 
 def inspect_pictures(settings: Settings, model: Model, claim: Claim) -> Outcome:
@@ -43,15 +36,5 @@ def _inspect(
     store: ObjectStore, engine: Engine, path: Path, image_id: str, model: Model, *, heatmaps: bool
 ) -> JudgedImage:
     content = path.read_bytes()
-    image = decode(content, image_id=image_id, path=str(path))
-    judgement = judge(image, engine, heatmap=heatmaps)
-    answer = judgement.to_json() | {"model": model.name, "model_version": model.version}
-    kept = JudgedImage(answer=answer, image_key=store.put(content, suffix=path.suffix.lower()))
-    if judgement.heatmap is None:
-        return kept
-    return replace(kept, heatmap_key=_put_heatmap(store, judgement.heatmap))
-
-
-def _put_heatmap(store: ObjectStore, heatmap_hw: np.ndarray[Any, Any]) -> str:
-    _, png = cv2.imencode(".png", np.clip(heatmap_hw * 255, 0, 255).astype(np.uint8))
-    return store.put(png.tobytes(), suffix=".png")
+    judged = judge_content(content, engine, model, image_id=image_id, path=str(path), heatmap=heatmaps)
+    return keep_pixels(judged, content, store, suffix=path.suffix.lower())
