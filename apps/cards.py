@@ -106,7 +106,8 @@ def charts(curves: Mapping[str, Any]) -> str:
         drawn.append(line_chart(points, caption, diagonal=True, dots=True))
     if "escape_overkill" in curves:
         caption = "Overkill (up) against escapes (right), one point a threshold"
-        drawn.append(line_chart([(row[1], row[2]) for row in curves["escape_overkill"]], caption))
+        curve = curves["escape_overkill"]
+        drawn.append(line_chart(list(zip(curve["escape"], curve["overkill"], strict=True)), caption))
     return f"<div class='charts'>{''.join(drawn)}</div>"
 
 

@@ -12,7 +12,7 @@ import typer
 
 from apps.cli.console import emit_json, emit_table, note, progress_bar
 from apps.engines import engine_for
-from apps.judging import Judged, heatmap_png, judge_content, overlay_png
+from apps.judging import judge_content, keep_pixels, overlay_png
 from apps.settings import load_settings
 from apps.store import models
 from apps.store.database import open_database
@@ -48,22 +48,16 @@ class Bench:
             return self._unknown(image_id, path, f"FILE_MISSING: {path} cannot be read: {error.strerror}")
         except InputError as error:
             return self._unknown(image_id, path, f"{error.code}: {error}")
-        self._keep(judged, content, path)
+        image = keep_pixels(judged, content, self.store, suffix=path.suffix.lower())
+        save_inspection(self.db, model=self.model, image=image)
+        if self.heatmaps is not None and judged.heatmap_hw is not None:
+            (self.heatmaps / f"{path.stem}.{image_id[:6]}.png").write_bytes(overlay_png(judged))
         return judged.answer
 
     def _unknown(self, image_id: str, path: Path, words: str) -> dict[str, Any]:
         answer = unknown_answer(self.model, image_id, str(path), words)
         save_inspection(self.db, model=self.model, image=JudgedImage(answer=answer))
         return answer
-
-    def _keep(self, judged: Judged, content: bytes, path: Path) -> None:
-        heat = None if judged.heatmap_hw is None else self.store.put(heatmap_png(judged.heatmap_hw), suffix=".png")
-        image = JudgedImage(
-            answer=judged.answer, image_key=self.store.put(content, suffix=path.suffix.lower()), heatmap_key=heat
-        )
-        save_inspection(self.db, model=self.model, image=image)
-        if self.heatmaps is not None and judged.heatmap_hw is not None:
-            (self.heatmaps / f"{path.stem}.{judged.answer['id'][:6]}.png").write_bytes(overlay_png(judged))
 
 
 @app.command()

@@ -9,12 +9,11 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from apps.gateway.bodies import read_json
-from apps.gateway.keeping import keep_assessment
 from apps.gateway.keys import Caller, caller_of
 from apps.gateway.models import ModelReference, open_engine, resolve_kind
 from apps.gateway.problems import Problem, problem_responses
 from apps.gateway.state import Gateway, gateway_of
-from apps.store.results import ScoredCase
+from apps.store.results import ScoredCase, save_assessment
 from core.runtime.engine import Engine
 from data.records import LoanCase
 from pipelines.finance.score import Score, score
@@ -110,7 +109,7 @@ def assess(gateway: Gateway, asked: AssessmentRequest, caller: Caller, queue_ms:
     scored = score(to_case(asked, engine), engine, reasons=REASONS)
     model_ms = (time.perf_counter() - started) * 1000
     case = to_scored_case(scored)
-    keep_assessment(gateway.db, model, case, caller)
+    save_assessment(gateway.db, model=model, case=case, actor=caller.actor)
     gateway.telemetry.decisions.labels("finance", case.decision or "error").inc()
     gateway.telemetry.judge_seconds.labels("finance").observe(model_ms / 1000)
     gateway.telemetry.queue_seconds.labels("finance").observe(queue_ms / 1000)

@@ -1,30 +1,19 @@
 """`POST /v1/inspections`: one station picture, judged in this process, kept with its heatmap, answered."""
 
-import time
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-import cv2
-import numpy as np
 from fastapi import APIRouter, Depends, Request
-from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from apps.gateway.bodies import require_type
 from apps.gateway.forms import Upload, read_form
-from apps.gateway.keeping import keep_inspection
 from apps.gateway.keys import Caller, caller_of
 from apps.gateway.models import REFERENCE, open_engine, resolve_kind
 from apps.gateway.problems import problem_responses
 from apps.gateway.state import Gateway, gateway_of
-from apps.store.inspections import JudgedImage, new_id
+from apps.judging import judge_content, keep_pixels
+from apps.store.inspections import new_id, save_inspection
 from apps.store.objects import open_objects
-from core.errors import AssayError, InputError
-from core.runtime.engine import Engine
-from data.images import decode
-from pipelines.inspection.judge import Judgement, judge, unknown
-
-HEATMAP_PX = 1024  # longest side of a kept heatmap
 
 router = APIRouter(prefix="/v1", tags=["inspection"])
 
@@ -75,15 +64,6 @@ FORM_SCHEMA: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class _Timed:
-    """A judgement, and the milliseconds that decoding and judging took."""
-
-    judgement: Judgement
-    decode_ms: float
-    model_ms: float
-
-
 @router.post(
     "/inspections",
     summary="Judge one picture",
@@ -121,59 +101,20 @@ def inspect(gateway: Gateway, reference: str, upload: Upload, caller: Caller, qu
     model = resolve_kind(gateway.db, reference, "inspection")
     engine = open_engine(gateway.settings, model)
     content = upload.read()
-    timed = _judge(content, upload.label, engine, gateway.limits.image_pixels)
-    answer = InspectionAnswer(
-        **timed.judgement.to_json(),
-        model=model.name,
-        model_version=model.version,
-        latency_ms=_latency(queue_ms, timed),
+    judged = judge_content(
+        content,
+        engine,
+        model,
+        image_id=new_id(),
+        path=upload.label,
+        heatmap=True,
+        queue_ms=queue_ms,
+        max_pixels=gateway.limits.image_pixels,
     )
-    objects = open_objects(gateway.settings)
-    heatmap = timed.judgement.heatmap
-    image = JudgedImage(
-        answer=answer.model_dump(mode="json"),
-        image_key=objects.put(content),
-        heatmap_key=None if heatmap is None else objects.put(heatmap_png(heatmap), suffix=".png"),
-    )
-    keep_inspection(gateway.db, model, image, caller)
+    answer = InspectionAnswer(**judged.answer)
+    image = keep_pixels(judged, content, open_objects(gateway.settings))
+    save_inspection(gateway.db, model=model, image=image, actor=caller.actor)
     gateway.telemetry.decisions.labels("inspection", answer.verdict).inc()
-    gateway.telemetry.judge_seconds.labels("inspection").observe((timed.decode_ms + timed.model_ms) / 1000)
+    gateway.telemetry.judge_seconds.labels("inspection").observe((answer.latency_ms.total - queue_ms) / 1000)
     gateway.telemetry.queue_seconds.labels("inspection").observe(queue_ms / 1000)
     return answer
-
-
-def heatmap_png(heatmap_HW: NDArray[np.float32]) -> bytes:
-    """Defect probability (H, W) as an 8-bit grey PNG, at most 1,024 pixels long."""
-    shrink = HEATMAP_PX / max(heatmap_HW.shape)
-    if shrink < 1:
-        heatmap_HW = np.asarray(cv2.resize(heatmap_HW, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
-    grey = np.clip(np.rint(heatmap_HW * 255), 0, 255).astype(np.uint8)
-    written, png = cv2.imencode(".png", grey)
-    if not written:
-        raise AssayError("the heatmap could not be encoded as PNG")
-    return bytes(png)
-
-
-def _judge(content: bytes, label: str, engine: Engine, max_pixels: int) -> _Timed:
-    """Decode and judge. A picture that is broken is an answer (`unknown`); a kind that is not read is an error."""
-    image_id = new_id()
-    started = time.perf_counter()
-    try:
-        image = decode(content, image_id=image_id, path=label, max_pixels=max_pixels)
-    except InputError as error:
-        if error.code != "BAD_IMAGE":
-            raise
-        return _Timed(unknown(image_id, label, f"{error.code}: {error}"), _ms_since(started), 0.0)
-    decoded = time.perf_counter()
-    judgement = judge(image, engine, heatmap=True)
-    return _Timed(judgement, (decoded - started) * 1000, _ms_since(decoded))
-
-
-def _latency(queue_ms: float, timed: _Timed) -> InspectionLatency:
-    total = queue_ms + timed.decode_ms + timed.model_ms
-    parts = {"decode": timed.decode_ms, "queue": queue_ms, "model": timed.model_ms, "total": total}
-    return InspectionLatency(**{name: round(value, 2) for name, value in parts.items()})
-
-
-def _ms_since(started: float) -> float:
-    return (time.perf_counter() - started) * 1000

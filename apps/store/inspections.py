@@ -11,7 +11,8 @@ import sqlalchemy
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from apps.store.database import reading, writing
+from apps.store import audit
+from apps.store.database import reading, write
 from apps.store.results import MAX_PAGE, upsert
 from apps.store.tables import Inspection, Model
 from core.errors import NotFoundError
@@ -62,19 +63,25 @@ def unknown_answer(model: Model, image_id: str, path: str, error: str) -> dict[s
         "regions": [],
         "model": model.name,
         "model_version": model.version,
-        "latency_ms": {},
+        "latency_ms": {"decode": 0.0, "queue": 0.0, "model": 0.0, "total": 0.0},
         "error": error,
     }
 
 
-def save_inspection(db: sqlalchemy.Engine, *, model: Model, image: JudgedImage) -> Inspection:
-    """Keep one picture that came in alone, under the `id` of its answer (see `new_id`)."""
-    inspection = Inspection(
-        id=image.answer["id"], job_id=None, row=None, created_at=datetime.now(UTC), **_values(model.id, image)
-    )
-    with writing(db) as session:
+def save_inspection(db: sqlalchemy.Engine, *, model: Model, image: JudgedImage, actor: str = "local") -> Inspection:
+    """Keep one picture that came in alone, under the `id` of its answer (see `new_id`), with its audit event."""
+    answer = image.answer
+
+    def work(session: Session) -> Inspection:
+        inspection = Inspection(
+            id=answer["id"], job_id=None, row=None, created_at=datetime.now(UTC), **_values(model.id, image)
+        )
         session.add(inspection)
-    return inspection
+        detail = {"model": f"{model.name}@{model.version}", "verdict": answer["verdict"], "score": answer["score"]}
+        audit.append(session, actor=actor, action="inspection", subject=answer["id"], detail=detail)
+        return inspection
+
+    return write(db, work)
 
 
 def upsert_inspections(

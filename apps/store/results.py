@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Integer, Select, and_, cast, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from apps.store.database import reading, writing
+from apps.store import audit
+from apps.store.database import reading, write
 from apps.store.tables import Inspection, Model, Result
 from core.errors import NotFoundError
 
@@ -62,12 +63,20 @@ def reason_text(reason: Mapping[str, Any]) -> str:
     return f"{reason['code']}: {reason['words']} ({reason['contribution']:+.2f})"
 
 
-def save_assessment(db: sqlalchemy.Engine, *, model: Model, case: ScoredCase) -> Result:
-    """Keep one case that came in alone."""
-    result = Result(model_id=model.id, job_id=None, row=None, created_at=datetime.now(UTC), **_values(case))
-    with writing(db) as session:
+def save_assessment(db: sqlalchemy.Engine, *, model: Model, case: ScoredCase, actor: str = "local") -> Result:
+    """Keep one case that came in alone, and its audit event, in one transaction: neither is there without the other.
+
+    The audit gets the decision, no value of the application.
+    """
+
+    def work(session: Session) -> Result:
+        result = Result(model_id=model.id, job_id=None, row=None, created_at=datetime.now(UTC), **_values(case))
         session.add(result)
-    return result
+        detail = {"model": f"{model.name}@{model.version}", "decision": case.decision, "probability": case.probability}
+        audit.append(session, actor=actor, action="assessment", subject=case.case_id, detail=detail)
+        return result
+
+    return write(db, work)
 
 
 def upsert_results(

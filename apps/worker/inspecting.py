@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from apps.engines import engine_for
+from apps.judging import judge_content, keep_pixels
 from apps.settings import Settings
 from apps.store.chunks import Claim, Outcome
 from apps.store.inspections import JudgedImage, id_in_job, unknown_answer

@@ -10,7 +10,7 @@ import pytest
 from httpx import Response
 from PIL import Image
 
-from apps.gateway.inspection import heatmap_png
+from apps.judging import heatmap_png
 from apps.store import audit
 from apps.store.database import open_database
 from apps.store.inspections import InspectionFilter, get_inspection, page_inspections
