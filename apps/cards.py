@@ -63,8 +63,10 @@ def metric_cells(metrics: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             if metric["value"] is None:
                 cells.append((name, "", str(metric.get("missing", ""))))
             else:
-                interval = "" if metric.get("low") is None else f"{metric['low']:.4f} to {metric['high']:.4f}"
-                cells.append((name, f"{metric['value']:.4f}", interval))
+                exact = metric.get("low") is None or metric["low"] == metric["high"] == metric["value"]
+                interval = "" if exact else f"{metric['low']:.4f} to {metric['high']:.4f}"
+                whole = exact and float(metric["value"]).is_integer()
+                cells.append((name, f"{metric['value']:.0f}" if whole else f"{metric['value']:.4f}", interval))
         elif isinstance(metric, int | float) and not isinstance(metric, bool):
             cells.append((name, f"{metric:g}", ""))
     return cells
@@ -99,15 +101,14 @@ def charts(curves: Mapping[str, Any]) -> str:
     drawn = []
     if "roc" in curves:
         caption = "ROC: share of bad cases found (up) against good cases declined (right)"
-        drawn.append(line_chart([(row[0], row[1]) for row in curves["roc"]], caption, diagonal=True))
+        drawn.append(line_chart(_points(curves["roc"], "fpr", "tpr"), caption, diagonal=True))
     if "calibration" in curves:
         caption = "Calibration: bad cases seen (up) against predicted (right)"
-        points = [(row["forecast"], row["rate"]) for row in curves["calibration"]]
+        points = _points(curves["calibration"], "predicted", "observed")
         drawn.append(line_chart(points, caption, diagonal=True, dots=True))
     if "escape_overkill" in curves:
         caption = "Overkill (up) against escapes (right), one point a threshold"
-        curve = curves["escape_overkill"]
-        drawn.append(line_chart(list(zip(curve["escape"], curve["overkill"], strict=True)), caption))
+        drawn.append(line_chart(_points(curves["escape_overkill"], "escape", "overkill"), caption))
     return f"<div class='charts'>{''.join(drawn)}</div>"
 
 
@@ -126,6 +127,10 @@ def line_chart(
         parts += [f"<circle cx='{a:.1f}' cy='{b:.1f}' r='3' fill='#0969da'/>" for a, b in places]
     svg = f"<svg width='{SIDE}' height='{SIDE}' role='img' aria-label='{escape(caption)}'>{''.join(parts)}</svg>"
     return f"<figure>{svg}<figcaption>{escape(caption)}<br>axes 0 to {top:.3g}</figcaption></figure>"
+
+
+def _points(curve: Mapping[str, Sequence[float]], x: str, y: str) -> list[tuple[float, float]]:
+    return list(zip(curve[x], curve[y], strict=True))
 
 
 def _short(value: Any) -> str:

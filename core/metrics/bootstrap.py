@@ -30,9 +30,12 @@ COVERAGE = 0.95  # share of draws inside [low, high]
 MOST_DRAWS, FEWEST_DRAWS = 1000, 200
 ROW_BUDGET = 12_000_000  # rows looked at in all draws together: about a second
 ONE_CLASS = "one class"
-ORDER = ("auc", "gini", "ks", "average_precision", "brier", "log_loss", "ece", "best_f1", "best_f1_threshold")
-ORDER += ("recall_at_1pct_fpr", "n", "positives")
-NEEDS_BOTH = frozenset(ORDER) - {"brier", "log_loss", "ece", "n", "positives"}
+COUNTS = ("n", "positives")  # known, not estimated: their interval is the value
+ORDER: tuple[str, ...] = (
+    *("auc", "gini", "ks", "average_precision", "brier", "log_loss", "ece", "best_f1", "best_f1_threshold"),
+    *("recall_at_1pct_fpr", *COUNTS),
+)
+NEEDS_BOTH = frozenset(ORDER) - {"brier", "log_loss", "ece", *COUNTS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +85,7 @@ def binary_metrics(
     for w_B in _weights(ranking, groups, number, np.random.default_rng(seed)):
         for name, value in _all_metrics(terms, w_B).items():
             drawn.setdefault(name, []).append(value)
+    drawn |= {name: [found[name]] for name in COUNTS}
     return {name: _interval(found[name], drawn[name]) if name in found else Metric(missing=ONE_CLASS) for name in ORDER}
 
 

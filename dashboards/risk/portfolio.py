@@ -7,7 +7,6 @@ import streamlit as st
 from dashboards import address, charts, frame, plain, reads
 from dashboards.marks import DECISIONS, MARKS, signed
 from dashboards.reads import EvaluationLine, JobLine, ModelLine
-from dashboards.risk import curves
 from dashboards.risk import reads as cases
 from dashboards.risk.reads import CaseFilter, CaseLine, Sums
 from dashboards.words import Words, utc
@@ -117,11 +116,11 @@ def _quality(model: ModelLine, words: Words) -> None:
 def _figures(evaluation: EvaluationLine, words: Words) -> list[tuple[go.Figure, str]]:
     """Those figures for which the evaluation has a curve."""
     found = []
-    if (roc := curves.roc(evaluation.curves)) is not None:
+    if roc := evaluation.curves.get("roc"):
         found.append((charts.roc(roc, _area(evaluation.metrics), words), words("roc_title")))
-    if (calibration := curves.calibration(evaluation.curves)) is not None:
+    if calibration := evaluation.curves.get("calibration"):
         found.append((charts.calibration(calibration, words), words("calibration_title")))
-    if (histogram := curves.histogram(evaluation.curves)) is not None:
+    if histogram := evaluation.curves.get("histogram"):
         found.append((charts.by_outcome(histogram, words), words("outcome_title")))
     return found
 

@@ -10,7 +10,7 @@ import pandas as pd
 from core.errors import InputError
 from core.metrics.binary import rank
 from core.metrics.bootstrap import Metric, binary_metrics
-from core.metrics.curves import calibration_points, histogram, pr_points, roc_points
+from core.metrics.curves import calibration_curve, histogram, pr_curve, roc_curve
 from core.runtime.engine import Engine
 from data.spec import FeatureSpec
 from pipelines.finance.features import extract, to_batch
@@ -90,10 +90,11 @@ def evaluate_table(
 
 def _curves(y_B: Any, p_B: Any, policy: Policy) -> dict[str, Any]:
     ranking = rank(y_B, p_B)
+    bars = histogram(y_B, policy.scale.points(p_B))
     found: dict[str, Any] = {
-        "calibration": calibration_points(ranking),
-        "histogram": histogram(y_B, policy.scale.points(p_B)),
+        "calibration": calibration_curve(ranking),
+        "histogram": {"edges": bars["edges"], "good": bars["negatives"], "bad": bars["positives"]},
     }
     if len(np.unique(y_B)) == 2:
-        found |= {"roc": roc_points(ranking), "pr": pr_points(ranking)}
+        found |= {"roc": roc_curve(ranking), "pr": pr_curve(ranking)}
     return found

@@ -4,9 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.metrics.binary import rank
-from core.metrics.curves import calibration_points, histogram, pr_points, roc_points
+from core.metrics.curves import calibration_curve, histogram, pr_curve, roc_curve, wilson
 
 
 def made(rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -19,31 +21,33 @@ def made(rows: int) -> tuple[np.ndarray, np.ndarray]:
 def test_the_roc_curve_runs_from_corner_to_corner_in_few_points(rows: int) -> None:
     y, p = made(rows)
     y[:2] = 0, 1
-    points = roc_points(rank(y, p))
-    assert len(points) <= 200
-    assert points[0][:2] == [0.0, 0.0]
-    assert points[-1][:2] == [1.0, 1.0]
-    area = np.trapezoid([t for _, t, _ in points], [f for f, _, _ in points])
+    curve = roc_curve(rank(y, p))
+    assert len(curve["fpr"]) <= 200
+    assert (curve["fpr"][0], curve["tpr"][0]) == (0.0, 0.0)
+    assert (curve["fpr"][-1], curve["tpr"][-1]) == (1.0, 1.0)
+    area = np.trapezoid(curve["tpr"], curve["fpr"])
     from core.metrics.binary import auc
 
     assert area == pytest.approx(auc(y, p), abs=0.005)
-    assert json.dumps([points, pr_points(rank(y, p))], allow_nan=False)
+    assert json.dumps([curve, pr_curve(rank(y, p))], allow_nan=False)
 
 
 def test_precision_and_recall_end_at_full_recall() -> None:
     y, p = made(5_000)
-    points = pr_points(rank(y, p))
-    assert points[-1][0] == 1.0
-    assert points[-1][1] == pytest.approx(y.mean())
+    curve = pr_curve(rank(y, p))
+    assert curve["recall"][-1] == 1.0
+    assert curve["precision"][-1] == pytest.approx(y.mean())
 
 
 def test_calibration_bins_hold_all_rows_and_rise() -> None:
     y, p = made(1_003)
-    points = calibration_points(rank(y, p))
-    assert len(points) == 10
-    assert sum(point["rows"] for point in points) == pytest.approx(1_003)
-    assert np.all(np.diff([point["forecast"] for point in points]) > 0)
-    assert sum(point["rate"] * point["rows"] for point in points) == pytest.approx(y.sum())
+    curve = calibration_curve(rank(y, p))
+    assert len(curve["count"]) == 10
+    assert sum(curve["count"]) == pytest.approx(1_003)
+    assert np.all(np.diff(curve["predicted"]) > 0)
+    assert np.dot(curve["observed"], curve["count"]) == pytest.approx(y.sum())
+    assert np.all(np.array(curve["low"]) <= curve["observed"])
+    assert np.all(np.array(curve["high"]) >= curve["observed"])
 
 
 def test_the_histogram_counts_every_row_once() -> None:
@@ -55,4 +59,11 @@ def test_the_histogram_counts_every_row_once() -> None:
 
 def test_one_class_has_no_curve() -> None:
     with pytest.raises(ValueError, match="one class"):
-        roc_points(rank([0, 0], [0.1, 0.2]))
+        roc_curve(rank([0, 0], [0.1, 0.2]))
+
+
+@given(st.floats(0, 1), st.integers(1, 10**6))
+def test_an_interval_holds_its_rate_and_stays_within_zero_and_one(rate: float, rows: int) -> None:
+    low, high = wilson(rate, rows)
+    assert 0 <= low <= rate + 1e-12
+    assert rate - 1e-12 <= high <= 1

@@ -107,8 +107,9 @@ def test_validation_rows_of_another_prior_set_the_probabilities(tmp_path: Path) 
     valid = valid[keep].reset_index(drop=True)
     engine = Engine.open(train_credit(train, valid, SMALL, tmp_path / "b", silent))
     fresh = evaluate_table(valid, engine, draws=20)
-    assert fresh.curves["calibration"][-1]["forecast"] < 0.7
-    forecast = sum(p["forecast"] * p["rows"] for p in fresh.curves["calibration"]) / len(valid)
+    curve = fresh.curves["calibration"]
+    assert curve["predicted"][-1] < 0.7
+    forecast = np.dot(curve["predicted"], curve["count"]) / len(valid)
     assert forecast == pytest.approx(valid["bad"].mean(), abs=0.01)
 
 
