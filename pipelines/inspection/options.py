@@ -62,6 +62,6 @@ class Preset:
 
 PRESETS = {
     "demo": Preset(steps=60, pictures=8, ema=0.95),  # shows that all parts work; for demonstrations and tests
-    "fast": Preset(steps=600),
+    "fast": Preset(steps=450),
     "full": Preset(steps=1600, ema=0.995),
 }

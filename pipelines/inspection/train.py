@@ -25,6 +25,7 @@ from core.runtime.export import ParityReport, export_onnx
 from core.runtime.sessions import OnnxRunner
 from core.train.loop import Losses, TrainOptions, TrainReport, train
 from data.inspection.split_file import LabelledImage, located
+from pipelines.inspection.ahead import ahead, half_of_the_cores
 from pipelines.inspection.augment import cut_patches
 from pipelines.inspection.batches import Part, Pools, step_losses, steps_of
 from pipelines.inspection.evaluate import Evaluation, evaluate_images
@@ -64,7 +65,8 @@ def train_inspection(
     samples = load_samples(learned, labels, options.size_px, _part_of(progress, 0.0, 0.03))
     torch.manual_seed(options.seed)
     network = _network(options, len(labels))
-    report = _learn(network, samples, options, _part_of(progress, 0.03, 0.92))
+    with half_of_the_cores():
+        report = _learn(network, samples, options, _part_of(progress, 0.03, 0.92))
     with tempfile.TemporaryDirectory() as draft:
         onnx = Path(draft) / "network.onnx"
         parity = _export(network, onnx, options.size_px)
@@ -111,7 +113,7 @@ def _learn(network: DefectNet, samples: list[Sample], options: InspectionOptions
     def steps(epoch: int) -> Iterator[list[Part]]:
         first = epoch * STEPS_PER_EPOCH
         count = min(STEPS_PER_EPOCH, preset.steps - first)
-        return steps_of(pools, bank, preset, first=first, steps=count, seed=options.seed)
+        return ahead(steps_of(pools, bank, preset, first=first, steps=count, seed=options.seed))
 
     def loss(model: nn.Module, parts: list[Part]) -> Losses:
         losses = step_losses(model, [part.to(device) for part in parts])
