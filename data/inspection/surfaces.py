@@ -68,31 +68,35 @@ def make_surfaces(
     images: int,
     seed: int,
     size: int = 256,
+    texture: str | None = None,
     progress: Callable[[float, str], None] = lambda share, words: None,
 ) -> tuple[Path, ...]:
     """Write pictures, masks, train.csv, val.csv and test.csv into the folder; return the paths of the three.
 
-    Raises InputError for fewer than 40 pictures, which would leave a split empty, and for a size out of 64..2048.
+    `texture` makes one product line only: a station that sees one surface. Raises InputError for fewer than 40
+    pictures, which would leave a split empty, for a size out of 64..2048, and for a texture that is not known.
     """
     if images < FEWEST:
         raise InputError(f"images must be {FEWEST} or more, so that no split is empty, got {images}")
     if not 64 <= size <= 2048:
         raise InputError(f"size must lie in 64..2048 (pixels), got {size}")
+    if texture is not None and texture not in TEXTURES:
+        raise InputError(f"texture must be one of {', '.join(TEXTURES)}, got {texture}")
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[dict[str, object]]] = {split: [] for split in ("train", "val", "test")}
     for index in range(images):
-        sample = make_sample(index, seed=seed, size=size)
+        sample = make_sample(index, seed=seed, size=size, texture=texture)
         rows[sample.split].append(_write_sample(folder, index, sample))
         progress((index + 1) / images, f"picture {index + 1} of {images}")
     _rank(rows["train"], seed)
     return tuple(_write_split(folder / f"{split}.csv", rows[split]) for split in rows)
 
 
-def make_sample(index: int, *, seed: int, size: int = 256) -> Sample:
-    """Draw picture `index` of the series that `seed` names; it depends on nothing else."""
+def make_sample(index: int, *, seed: int, size: int = 256, texture: str | None = None) -> Sample:
+    """Draw picture `index` of the series that `seed` and `texture` name; it depends on nothing else."""
     lot_number, place = divmod(index, LOT)
-    texture = list(TEXTURES)[lot_number // len(SPLIT_OF_LOT) % len(TEXTURES)]
+    texture = texture or list(TEXTURES)[lot_number // len(SPLIT_OF_LOT) % len(TEXTURES)]
     rng = np.random.default_rng([seed, 0, index])
     product = make_product(texture, np.random.default_rng([seed, 1, list(TEXTURES).index(texture)]))
     lot = _make_lot(lot_number, np.random.default_rng([seed, 2, lot_number]))
