@@ -19,7 +19,7 @@ class Entry:
 
 
 COMMANDS = {
-    "demo": Entry("apps.cli.demo", "The whole loop on generated data, both domains, in about a minute."),
+    "demo": Entry("apps.cli.demo", "The whole loop on generated data, both domains, in under two minutes."),
     "up": Entry("apps.cli.services", "Gateway, worker, schedule and dashboards in one command; Ctrl-C stops all."),
     "train": Entry("apps.cli.train", "Train a model: credit, inspection."),
     "evaluate": Entry("apps.cli.evaluate", "All metrics of a model on labelled data, with intervals."),

@@ -14,7 +14,9 @@ from core.errors import InputError
 from core.runtime.bundle import open_bundle
 from data.check import TableReport, check_table
 from data.finance.credit_tables import make_credit
+from data.inspection.defects import DEFECTS
 from data.inspection.surfaces import make_surfaces
+from data.inspection.textures import TEXTURES
 from data.spec import FeatureSpec
 from data.tables import TableWriter, read_table
 
@@ -36,14 +38,24 @@ def make(
     out: Annotated[Path, typer.Option(help="folder to write into; made if it is not there")],
     rows: Annotated[int | None, typer.Option(min=1, help="rows of a table, or pictures")] = None,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
+    texture: Annotated[
+        str | None, typer.Option(help=f"surfaces: one product line only: {', '.join(TEXTURES)}; default: all in turn")
+    ] = None,
+    defects: Annotated[
+        str | None, typer.Option(help=f"surfaces: these kinds only, with commas: {','.join(DEFECTS)}; default: all")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Make data of a KIND from a seed.
 
     Example: assay data make credit --out data/ --rows 20000 --seed 7
+
+    Example: assay data make surfaces --out pictures/ --rows 480 --texture painted
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out takes a folder, but {out} is a file; name another")
+    if (texture is not None or defects is not None) and kind is not Kind.surfaces:
+        raise InputError(f"--texture and --defects are for surfaces; {kind.value} has none")
     out.mkdir(parents=True, exist_ok=True)
     with progress_bar(f"making {kind.value}") as progress:
         if kind is Kind.credit:
@@ -51,7 +63,10 @@ def make(
             with TableWriter(files[0]) as writer:
                 writer.write(make_credit(rows or USUAL_ROWS["credit"], seed))
         else:
-            files = list(make_surfaces(out, images=rows or USUAL_ROWS["surfaces"], seed=seed, progress=progress))
+            images = rows or USUAL_ROWS["surfaces"]
+            kinds = tuple(DEFECTS) if defects is None else tuple(name.strip() for name in defects.split(","))
+            line = make_surfaces(out, images=images, seed=seed, texture=texture, defects=kinds, progress=progress)
+            files = list(line)
     if as_json:
         emit_json({"kind": kind.value, "seed": seed, "files": [str(path) for path in files]})
     else:

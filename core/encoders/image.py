@@ -1,7 +1,7 @@
 """Image trunks: a picture becomes four feature maps, at 1/4, 1/8, 1/16 and 1/32 of its sides.
 
 Three kinds: the MobileNetV1 trunk from a plain state dict on disk, a few torchvision networks by name, and a small
-trunk of the same build without weights ("none"). Input is always (B, 3, H, W) in about [-1, 1], with H and W multiples
+residual trunk that learns from nothing ("none"). Input is always (B, 3, H, W) in about [-1, 1], with H and W multiples
 of 32. Architecture: Howard et al., MobileNets, arXiv 1704.04861, with TensorFlow's SAME padding.
 
 Legend: B batch, C channels, H height, W width.
@@ -16,32 +16,29 @@ from torch.nn import functional
 
 from core.errors import InputError
 
+STEM = 32
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2)
 WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024)
 TAPS = (2, 4, 10, 11)  # the last block at each of /4, /8, /16, /32
 EPSILON = 1e-3  # of the batch normalisation that the weights were trained with
+SCRATCH_STEM, SCRATCH_WIDTHS = 16, (32, 64, 96, 128)  # of the trunk without weights
 TORCHVISION = ("resnet18", "resnet34", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
 IMAGENET = "mobilenet_v3_large"  # what `imagenet` stands for
 
 
 class ConvUnit(nn.Module):
-    """Convolution, group normalisation unless folded, ReLU6; stride 2 pads right and below only (TensorFlow's SAME).
+    """Convolution with the normalisation folded in, ReLU6; stride 2 pads right and below only (TensorFlow's SAME)."""
 
-    Groups and not batches: a step holds few pictures of one shape, often one (Wu and He 2018, arXiv 1803.08494).
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, depthwise: bool, folded: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int, depthwise: bool) -> None:
         super().__init__()
         self.shifted = stride == 2
         padding = 0 if self.shifted else kernel // 2
-        groups = inputs if depthwise else 1
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=folded)
-        self.norm = nn.Identity() if folded else nn.GroupNorm(8, outputs)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=inputs if depthwise else 1)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         if self.shifted:
             x_BCHW = functional.pad(x_BCHW, (0, 1, 0, 1))
-        out: Tensor = functional.relu6(self.norm(self.conv(x_BCHW)))
+        out: Tensor = functional.relu6(self.conv(x_BCHW))
         return out
 
 
@@ -54,22 +51,20 @@ class Trunk(nn.Module):
 class MobileTrunk(Trunk):
     """The first twelve blocks of MobileNetV1.
 
-    `folded` has the batch normalisation inside the convolutions: the statistics of the pretraining stay as they are,
-    and neither training nor serving pays for them. `frozen` is how many of the first blocks (after the stem) learn
+    The batch normalisation lies inside the convolutions: the statistics of the pretraining stay as they are, and
+    neither training nor serving pays for them. `frozen` is how many of the first blocks (after the stem) learn
     nothing; -1 lets all learn.
     """
 
-    def __init__(self, *, width: float = 1.0, folded: bool, frozen: int = -1) -> None:
+    def __init__(self, *, frozen: int = -1) -> None:
         super().__init__()
-        widths = [max(8, int(width * channels)) for channels in WIDTHS]
-        stem = max(8, int(width * 32))
-        self.stem = ConvUnit(3, stem, kernel=3, stride=2, depthwise=False, folded=folded)
+        self.stem = ConvUnit(3, STEM, kernel=3, stride=2, depthwise=False)
         self.blocks = nn.ModuleList()
-        for before, after, stride in zip([stem, *widths[:-1]], widths, STRIDES, strict=True):
-            depthwise = ConvUnit(before, before, kernel=3, stride=stride, depthwise=True, folded=folded)
-            pointwise = ConvUnit(before, after, kernel=1, stride=1, depthwise=False, folded=folded)
+        for before, after, stride in zip((STEM, *WIDTHS[:-1]), WIDTHS, STRIDES, strict=True):
+            depthwise = ConvUnit(before, before, kernel=3, stride=stride, depthwise=True)
+            pointwise = ConvUnit(before, after, kernel=1, stride=1, depthwise=False)
             self.blocks.append(nn.Sequential(depthwise, pointwise))
-        self.channels = tuple(widths[tap] for tap in TAPS)
+        self.channels = tuple(WIDTHS[tap] for tap in TAPS)
         self.frozen = frozen
         if frozen >= 0:
             for part in (self.stem, *self.blocks[:frozen]):
@@ -84,6 +79,38 @@ class MobileTrunk(Trunk):
             if index in TAPS:
                 maps.append(x)
         return maps[0], maps[1], maps[2], maps[3]
+
+
+class ResidualTrunk(Trunk):
+    """A small trunk to learn from nothing: at each stride a 3 x 3 convolution and a residual pair (arXiv 1512.03385).
+
+    Plain convolutions, since depthwise ones are slow to train on a CPU; batch normalisation, since it learns faster
+    than group normalisation and is folded into the convolutions when it serves.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.channels = SCRATCH_WIDTHS
+        self.stem = _normed(3, SCRATCH_STEM, stride=2)
+        self.halvings = nn.ModuleList()
+        self.pairs = nn.ModuleList()
+        for before, after in zip((SCRATCH_STEM, *SCRATCH_WIDTHS[:-1]), SCRATCH_WIDTHS, strict=True):
+            self.halvings.append(_normed(before, after, stride=2))
+            self.pairs.append(nn.Sequential(_normed(after, after), nn.ReLU(), _normed(after, after)))
+
+    def forward(self, x_BCHW: Tensor) -> tuple[Tensor, ...]:
+        """Return the maps at /4, /8, /16 and /32."""
+        x = functional.relu(self.stem(x_BCHW))
+        maps = []
+        for halve, pair in zip(self.halvings, self.pairs, strict=True):
+            x = functional.relu(halve(x))
+            x = functional.relu(x + pair(x))
+            maps.append(x)
+        return tuple(maps)
+
+
+def _normed(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs))
 
 
 class TorchvisionTrunk(Trunk):
@@ -118,14 +145,14 @@ def open_trunk(weights: str, *, frozen: int = 2) -> Trunk:
     `trunk.channels` are the widths of its four maps.
     """
     if weights == "none":
-        return MobileTrunk(width=0.5, folded=False)
+        return ResidualTrunk()
     if weights == "imagenet" or weights in TORCHVISION:
         return _torchvision_trunk(IMAGENET if weights == "imagenet" else weights)
     path = Path(weights)
     if not path.is_file():
         allowed = f"none, imagenet, {', '.join(TORCHVISION)}, or the path of a MobileNetV1 state dict"
         raise InputError(f"weights must be {allowed}; there is no file {weights}")
-    trunk = MobileTrunk(folded=True, frozen=frozen)
+    trunk = MobileTrunk(frozen=frozen)
     trunk.load_state_dict(fold_norms(_read_state(path), path))
     return trunk
 

@@ -8,7 +8,7 @@ model can reach 100 % here.
 """
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,12 +69,14 @@ def make_surfaces(
     seed: int,
     size: int = 256,
     texture: str | None = None,
+    defects: Sequence[str] = tuple(DEFECTS),
     progress: Callable[[float, str], None] = lambda share, words: None,
 ) -> tuple[Path, ...]:
     """Write pictures, masks, train.csv, val.csv and test.csv into the folder; return the paths of the three.
 
-    `texture` makes one product line only: a station that sees one surface. Raises InputError for fewer than 40
-    pictures, which would leave a split empty, for a size out of 64..2048, and for a texture that is not known.
+    `texture` makes one product line only, `defects` these kinds only: a station that sees one surface and knows what
+    happens to it. Raises InputError for fewer than 40 pictures, which would leave a split empty, for a size out of
+    64..2048, and for a texture or defects that are not known.
     """
     if images < FEWEST:
         raise InputError(f"images must be {FEWEST} or more, so that no split is empty, got {images}")
@@ -82,26 +84,30 @@ def make_surfaces(
         raise InputError(f"size must lie in 64..2048 (pixels), got {size}")
     if texture is not None and texture not in TEXTURES:
         raise InputError(f"texture must be one of {', '.join(TEXTURES)}, got {texture}")
+    if not defects or not set(defects) <= set(DEFECTS):
+        raise InputError(f"defects must be some of {', '.join(DEFECTS)}, got {', '.join(defects) or 'none'}")
     for name in ("images", "masks"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     rows: dict[str, list[dict[str, object]]] = {split: [] for split in ("train", "val", "test")}
     for index in range(images):
-        sample = make_sample(index, seed=seed, size=size, texture=texture)
+        sample = make_sample(index, seed=seed, size=size, texture=texture, defects=defects)
         rows[sample.split].append(_write_sample(folder, index, sample))
         progress((index + 1) / images, f"picture {index + 1} of {images}")
     _rank(rows["train"], seed)
     return tuple(_write_split(folder / f"{split}.csv", rows[split]) for split in rows)
 
 
-def make_sample(index: int, *, seed: int, size: int = 256, texture: str | None = None) -> Sample:
-    """Draw picture `index` of the series that `seed` and `texture` name; it depends on nothing else."""
+def make_sample(
+    index: int, *, seed: int, size: int = 256, texture: str | None = None, defects: Sequence[str] = tuple(DEFECTS)
+) -> Sample:
+    """Draw picture `index` of the series that `seed`, `texture` and `defects` name; it depends on nothing else."""
     lot_number, place = divmod(index, LOT)
     texture = texture or list(TEXTURES)[lot_number // len(SPLIT_OF_LOT) % len(TEXTURES)]
     rng = np.random.default_rng([seed, 0, index])
     product = make_product(texture, np.random.default_rng([seed, 1, list(TEXTURES).index(texture)]))
     lot = _make_lot(lot_number, np.random.default_rng([seed, 2, lot_number]))
     surface = make_surface(product, size, rng)
-    label = _label(lot_number, place, seed)
+    label = _label(lot_number, place, seed, defects)
     _add_distractors(surface, lot, hard=label == "free" and rng.random() < 0.2, rng=rng)
     strength, mask = 0.0, np.zeros((size, size), bool)
     if label != "free":
@@ -119,13 +125,13 @@ def make_sample(index: int, *, seed: int, size: int = 256, texture: str | None =
     )
 
 
-def _label(lot_number: int, place: int, seed: int) -> str:
-    """The kind of defect at this place of the lot, or `free`; two lots in turn show all six kinds."""
+def _label(lot_number: int, place: int, seed: int, defects: Sequence[str]) -> str:
+    """The kind of defect at this place of the lot, or `free`; of six kinds two lots in turn show all."""
     order = np.random.default_rng([seed, 3, lot_number]).permutation(LOT)
     turn = int(order[place])
     if turn >= DEFECTIVE_IN_LOT:
         return "free"
-    return list(DEFECTS)[(lot_number * DEFECTIVE_IN_LOT + turn) % len(DEFECTS)]
+    return defects[(lot_number * DEFECTIVE_IN_LOT + turn) % len(defects)]
 
 
 def _make_lot(number: int, rng: np.random.Generator) -> Lot:

@@ -100,16 +100,16 @@ def steps_of(
         yield draw_step(pools, bank, preset.variation, preset.pictures, step / preset.steps, rng)
 
 
-def step_losses(network: nn.Module, parts: Sequence[Part]) -> dict[str, Tensor]:
-    """Return the step's losses by name; their sum is what is minimised."""
+def step_losses(network: nn.Module, parts: Sequence[Part], *, label: float = 0.3) -> dict[str, Tensor]:
+    """Return the step's losses by name; their sum is what is minimised. `label` is the weight of the class."""
     sums: dict[str, Tensor] = {}
     for part in parts:
-        for name, loss in _part_losses(network, part).items():
+        for name, loss in _part_losses(network, part, label).items():
             sums[name] = sums.get(name, 0.0) + part.share * loss
     return sums
 
 
-def _part_losses(network: nn.Module, part: Part) -> dict[str, Tensor]:
+def _part_losses(network: nn.Module, part: Part, weight: float) -> dict[str, Tensor]:
     outputs: Outputs = network(part.image_BCHW)
     guide = part.guide
     logit_Bhw = defect_logit(outputs.map_BKhw)
@@ -126,4 +126,4 @@ def _part_losses(network: nn.Module, part: Part) -> dict[str, Tensor]:
     }
     named = (guide.class_B > 0).float()
     label = functional.cross_entropy(outputs.label_BK.float(), guide.class_B.clamp_min(1) - 1, reduction="none")
-    return losses | {"label": 0.3 * (label * named).mean()}
+    return losses | {"label": weight * (label * named).mean()}

@@ -116,7 +116,7 @@ def _learn(network: DefectNet, samples: list[Sample], options: InspectionOptions
         return ahead(steps_of(pools, bank, preset, first=first, steps=count, seed=options.seed))
 
     def loss(model: nn.Module, parts: list[Part]) -> Losses:
-        losses = step_losses(model, [part.to(device) for part in parts])
+        losses = step_losses(model, [part.to(device) for part in parts], label=preset.label)
         return Losses(total=torch.stack(list(losses.values())).sum(), parts=losses)
 
     return train(

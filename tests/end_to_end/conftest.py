@@ -79,7 +79,7 @@ def surfaces(house: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of pictures with its splits, and a model `surfaces` trained on it."""
     folder = tmp_path_factory.mktemp("surfaces")
     house.assay("data", "make", "surfaces", "--out", folder, "--rows", 60, "--seed", 1)
-    few = ["--size-px", 96, "--preset", "demo", "--boxes-per-class", 3]
+    few = ["--size-px", 96, "--preset", "smoke", "--boxes-per-class", 3]
     splits = ["--data", folder / "train.csv", "--valid", folder / "val.csv"]
     house.assay("train", "inspection", *splits, *few, "--name", "surfaces")
     return folder

@@ -48,7 +48,7 @@ def inspection(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("inspection")
     settings = home_settings(folder / "home")
     train, valid, test = (read_split(path) for path in make_surfaces(folder, images=40, seed=0, size=64))
-    options = InspectionOptions(preset="demo", size_px=64, boxes_per_class=3)
+    options = InspectionOptions(preset="smoke", size_px=64, boxes_per_class=3)
     train_inspection(train, valid, options, folder / "bundle")
     model = models.register(open_database(settings), settings, folder / "bundle", "surfaces")
     return SimpleNamespace(settings=settings, model=model, paths=[image.path for image in test])

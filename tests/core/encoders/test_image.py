@@ -62,7 +62,7 @@ def plain_forward(state: dict[str, Tensor], x: Tensor) -> list[Tensor]:
 
 def test_the_folded_trunk_gives_what_the_plain_network_gives() -> None:
     state = random_state()
-    trunk = MobileTrunk(folded=True)
+    trunk = MobileTrunk()
     trunk.load_state_dict(fold_norms(state, Path("x")))
     x = torch.rand(2, 3, 64, 96) * 2 - 1
     with torch.no_grad():

@@ -1,5 +1,6 @@
 """Generated surfaces: the same bytes for the same seed, honest masks, no leak, and work left for a model."""
 
+import csv
 import hashlib
 from collections import Counter
 from pathlib import Path
@@ -42,6 +43,22 @@ def test_a_picture_depends_on_seed_and_index_only() -> None:
     make_sample(12, seed=5, size=64)
     assert np.array_equal(alone.pixels, make_sample(13, seed=5, size=64).pixels)
     assert not np.array_equal(alone.pixels, make_sample(14, seed=5, size=64).pixels)
+
+
+def test_one_product_line_shows_its_texture_and_its_defects(tmp_path: Path) -> None:
+    make_surfaces(tmp_path, images=80, seed=0, size=64, texture="painted", defects=("pit", "stain"))
+    rows = [row for path in tmp_path.glob("*.csv") for row in csv.DictReader(path.open())]
+    assert {row["texture"] for row in rows} == {"painted"}
+    assert {row["label"] for row in rows} == {"pit", "stain", "free"}
+
+
+def test_a_texture_or_defect_that_is_not_known_is_refused_with_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="brushed, cast, woven, tile, painted, got velvet"):
+        make_surfaces(tmp_path, images=40, seed=0, texture="velvet")
+    for defects in ((), ("pit", "moth")):
+        with pytest.raises(InputError, match="scratch, pit, stain, crack, missing, bump, got"):
+            make_surfaces(tmp_path, images=40, seed=0, defects=defects)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_splits_are_read_back_whole_and_share_no_lot(made: dict[str, tuple[LabelledImage, ...]]) -> None:

@@ -22,7 +22,7 @@ def surfaces(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
 
 @pytest.fixture(scope="session")
 def demo_options() -> InspectionOptions:
-    return InspectionOptions(preset="demo", size_px=64, boxes_per_class=1)
+    return InspectionOptions(preset="smoke", size_px=64, boxes_per_class=1)
 
 
 @pytest.fixture(scope="session")
