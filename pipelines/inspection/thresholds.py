@@ -1,8 +1,9 @@
 """Where to draw the line: from costs or a target rate, on validation pictures.
 
 The line is the one of least cost, missed * escapes + false * overkills. A validation set has few parts, so that line is
-uncertain: groups are drawn anew many times, the line of each draw is found, the middle one is taken, and pictures
-between the 10 % and 90 % points of the draws go to a person (review).
+uncertain: groups are drawn anew many times and the line of each draw is found. The middle one is drawn half way, in
+log-odds, to the line that the costs alone would set on true probabilities, false / (missed + false). Pictures between
+the 10 % and 90 % points of the draws go to a person (review).
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,6 +95,9 @@ def choose_zones(
         else:
             found.append(lines[int(np.argmax(overkills <= target_rate * max(overkills[0], 1e-12)))])
     low, middle, high = np.quantile(found, [REVIEW[0], 0.5, REVIEW[1]])
+    if target_rate is None:
+        middle = _half_way(float(middle), false / (missed + false))
+        low, high = min(low, middle), max(high, middle)
     why = f"least cost at {missed:g}:{false:g}" if target_rate is None else f"overkill at most {target_rate:g}"
     return Zones(threshold=float(middle), review_above=float(low), reject_above=float(high), why=why)
 
@@ -112,6 +116,12 @@ def choose_region_threshold(tallies: Sequence[Tally]) -> float:
 def _lines_between(p_B: Floats) -> Floats:
     """Lines below, between and above rising probabilities, (B + 1,): place i has i pictures below it."""
     return np.concatenate([[p_B[0] / 2], (p_B[1:] + p_B[:-1]) / 2, [(1 + p_B[-1]) / 2]])
+
+
+def _half_way(first: float, second: float) -> float:
+    """Return the probability whose log-odds lie in the middle of two."""
+    odds = float(np.sqrt(first / (1 - first) * second / (1 - second)))
+    return odds / (1 + odds)
 
 
 def _middle_least(cost: Floats) -> int:

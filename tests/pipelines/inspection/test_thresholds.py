@@ -31,6 +31,12 @@ def test_a_dear_escape_lowers_the_line() -> None:
     assert (p[yes] < dear.threshold).mean() < (p[yes] < cheap.threshold).mean()
 
 
+def test_the_line_lies_half_way_to_that_of_the_costs_alone() -> None:
+    zones = zones_of([0] * 20 + [1] * 20, [0.1] * 20 + [0.9] * 20, missed=9.0)
+    assert zones.threshold == pytest.approx(0.25)  # odds 1/3: between 1 and 1/9
+    assert zones.review_above <= zones.threshold <= zones.reject_above
+
+
 def test_a_target_rate_bounds_the_good_parts_that_are_flagged() -> None:
     rng = np.random.default_rng(0)
     yes = rng.random(400) < 0.3
