@@ -114,7 +114,8 @@ def accelerator_finding(settings: Settings) -> Finding:
 
 def home_finding(settings: Settings) -> Finding:
     """The home can be written and is not open to everybody."""
-    home = settings.home.resolve()
+    if (home := settings.home.resolve()).is_file():
+        return Finding(name="home", state="fail", detail=f"{home} is a file", remedy="name a folder in ASSAY_HOME")
     try:
         with tempfile.TemporaryFile(dir=_existing(home)):
             pass

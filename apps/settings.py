@@ -31,7 +31,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False)[0]
         name = "ASSAY_" + "_".join(map(str, wrong["loc"])).upper()
-        raise InputError(f"{name} is not allowed: {wrong['msg']}; see assay doctor", code="BAD_SETTING") from error
+        raise InputError(f"{name} is not allowed: {wrong['msg']}", code="BAD_SETTING") from error
 
 
 def environment_names() -> tuple[str, ...]:

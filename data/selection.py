@@ -54,7 +54,7 @@ class Selection:
         if not self.where:
             return InputError(f"{self.source.path} holds no rows", code="NO_ROWS")
         wanted = " and ".join(f"{name}={value}" for name, value in self.where.items())
-        there = "; ".join(f"{name} holds {', '.join(sorted(self.seen[name])[:5])}" for name in self.where)
+        there = "; ".join(f"{name} holds for example {', '.join(sorted(self.seen[name])[:5])}" for name in self.where)
         return InputError(f"{self.source.path}: no row has {wanted} ({there})", code="NO_ROWS")
 
     def _remember(self, name: str, column: pa.ChunkedArray) -> None:

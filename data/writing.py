@@ -36,6 +36,8 @@ class TableWriter:
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.name:
+            raise InputError(f"{path} is a folder; name a file")
         self.path = path
         self.rows = 0
         self._columns: list[str] | None = None

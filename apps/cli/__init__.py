@@ -76,7 +76,7 @@ def run(arguments: list[str]) -> int:
     except AssayError as error:
         return _complain(str(error), 1)
     except KeyboardInterrupt:
-        return _complain("stopped by Ctrl-C", 130)
+        return _complain("stopped by Ctrl-C; a training of pictures goes on with --resume", 130)
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -85,7 +85,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _call(name: str, arguments: list[str]) -> int:
-    from typer.exceptions import Exit, TyperException  # noqa: PLC0415  (the help needs no typer)
+    from typer.exceptions import Abort, Exit, TyperException  # noqa: PLC0415  (the help needs no typer)
     from typer.main import get_command  # noqa: PLC0415
 
     command = get_command(importlib.import_module(COMMANDS[name].module).app)
@@ -96,6 +96,8 @@ def _call(name: str, arguments: list[str]) -> int:
         result = command.main(args=arguments[1:], prog_name=f"assay {name}", standalone_mode=False)
     except Exit as stop:
         return stop.exit_code
+    except Abort as stop:
+        raise KeyboardInterrupt from stop
     except TyperException as error:
         where = getattr(getattr(error, "ctx", None), "command_path", f"assay {name}")
         return _complain(f"{error.format_message()} (see {where} --help)", error.exit_code)

@@ -18,7 +18,7 @@ from data.inspection.defects import DEFECTS
 from data.inspection.surfaces import make_surfaces
 from data.inspection.textures import TEXTURES
 from data.spec import FeatureSpec
-from data.tables import TableWriter, read_table
+from data.tables import TableWriter, open_source, read_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make data to try things on; check a file.")
 
@@ -91,6 +91,9 @@ def check(
         settings = load_settings()
         found = models.resolve(open_database(settings), model)
         spec = FeatureSpec.from_json(open_bundle(models.model_folder(settings, found)).manifest.spec)
+    columns = open_source(file).columns
+    if absent := [column for column in (target, id_column) if column is not None and column not in columns]:
+        raise InputError(f"{file} has no column {absent[0]!r}; it has {', '.join(columns)}")
     text = [id_column] if id_column else []
     table = read_table(file, text=text, where=parse_where(where or []))
     report = check_table(table, spec, target=target, id_column=id_column)

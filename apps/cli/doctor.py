@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from apps.cli.console import emit_json, emit_table
-from apps.doctor import examine
+from apps.doctor import Finding, examine
 from apps.settings import environment_names, load_settings
+from core.errors import InputError
 
 app = typer.Typer(add_completion=False)
 
@@ -17,7 +18,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="print one JSON 
 
     Example: assay doctor
     """
-    findings = examine(load_settings(), environment_names())
+    try:
+        findings = examine(load_settings(), environment_names())
+    except InputError as error:
+        remedy = "set it as said, or unset it"
+        findings = [Finding(name="settings", state="fail", detail=str(error), remedy=remedy)]
     if as_json:
         emit_json([vars(finding) for finding in findings])
     else:

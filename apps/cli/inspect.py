@@ -89,6 +89,8 @@ def inspect(
         _watch(bench, paths, as_json)
         return
     files = list(_pictures(paths))
+    if skipped := sum(p.is_file() and p.suffix.lower() not in ENDINGS for path in paths for p in path.rglob("*")):
+        note(f"{skipped} files skipped that are no {' '.join(sorted(ENDINGS))}")
     if not files:
         raise InputError(
             f"no picture in {', '.join(map(str, paths))}; these endings are read: {' '.join(sorted(ENDINGS))}"
@@ -129,7 +131,8 @@ def _report(answers: Sequence[dict[str, Any]], model: Model, as_json: bool, *, a
 def _row(answer: dict[str, Any]) -> tuple[object, ...]:
     score = "" if answer["score"] is None else f"{answer['score']:.3f}"
     boxes = " ".join("-".join(map(str, region["box"])) for region in answer["regions"][:3])
-    return answer["verdict"], score, answer["label"], boxes or answer["error"], answer["path"]
+    path = "".join(letter if letter.isprintable() else "?" for letter in answer["path"])
+    return answer["verdict"], score, answer["label"], boxes or answer["error"], path
 
 
 def _watch(bench: Bench, folders: Sequence[Path], as_json: bool) -> None:

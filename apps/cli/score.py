@@ -102,10 +102,16 @@ def score(
     model = models.resolve(db, name)
     if model.kind != "credit":
         raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; assay score takes credit")
+    if out.exists() and data.exists() and out.samefile(data):
+        raise InputError(
+            f"--out {out} is the file of --data; the verdicts would overwrite the cases: name another file"
+        )
     started = time.monotonic()
     if workers:
         from apps.store.jobs import submit_score_job  # noqa: PLC0415  (not needed to score here)
+        from apps.worker.app import create_celery, require_broker  # noqa: PLC0415
 
+        require_broker(create_celery(settings))
         job = submit_score_job(
             db,
             settings,

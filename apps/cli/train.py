@@ -169,6 +169,7 @@ def _train(settings: Settings, name: str, make: Callable[[Path, Progress], Bundl
     """Make a bundle, sign it, register it as the champion of its name, and say how good it is."""
     models.check_name(name)
     db = open_database(settings)
+    settings.home.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="training-", dir=settings.home) as scratch:
         with progress_bar(f"training {name}") as progress:
@@ -183,4 +184,5 @@ def _train(settings: Settings, name: str, make: Callable[[Path, Progress], Bundl
         return
     rows = [(metric, *cells) for metric, *cells in metric_cells(manifest.metrics["validation"])]
     emit_table(f"{model.name}@{model.version}, validation", ("metric", "value", "95 % interval"), rows)
-    note(f"trained {model.name}@{model.version} in {seconds} s; try: assay evaluate {name} --data FILE")
+    note(f"trained {model.name}@{model.version} in {seconds} s; it is the champion now (assay models rollback {name})")
+    note(f"next: assay evaluate {name} --data FILE")

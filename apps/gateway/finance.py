@@ -30,6 +30,8 @@ def _plain(value: Any) -> Any:
     """A cell of a table; the model's own gate decides what it allows there."""
     if isinstance(value, str) and len(value) > LONGEST_CELL:
         raise ValueError(f"a text may have {LONGEST_CELL} characters")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError("a text must be whole Unicode, without halves of surrogate pairs")
     if value is not None and not isinstance(value, str | int | float | bool):
         raise ValueError("a text, a number, true, false or null is allowed")
     return value
@@ -143,6 +145,8 @@ def to_case(asked: AssessmentRequest, engine: Engine) -> LoanCase:
     """The record that is scored. Its id is the model's id column where the application has one, else a new one."""
     column = engine.bundle.manifest.spec.get("id_column")
     given = asked.application.get(column) if column is not None else None
+    if isinstance(given, str) and "\x00" in given:
+        raise Problem(422, "NUL_BYTE", f"the id in {column!r} holds a NUL character; send it without")
     return LoanCase(case_id=str(given) if given not in (None, "") else uuid.uuid4().hex, application=asked.application)
 
 

@@ -220,7 +220,9 @@ def _raced(model: Model) -> GateError:
 def _what_there_is(session: Session, reference: str, name: str) -> str:
     versions = session.scalars(select(Model.version).where(Model.name == name).order_by(Model.version)).all()
     if versions:
-        return f"no model {reference!r}; {name} has the versions {', '.join(map(str, versions))}"
+        listed = ", ".join(f"{name}@{version}" for version in versions)
+        lack = f"no model {reference!r}" if "@" in reference else f"model {name} has no champion"
+        return f"{lack}; there is {listed}: name one, or make one the champion with assay models promote"
     names = session.scalars(select(Model.name).distinct().order_by(Model.name)).all()
     if not names:
         return f"no model {reference!r}; there is none yet: train one with assay train"

@@ -170,12 +170,21 @@ def _conditions(wanted: ResultFilter) -> list[ColumnElement[bool]]:
     return [tests[name](value) for name, value in given.items() if value is not None]
 
 
+def storable(text: str) -> str:
+    """Replace what not every database can keep as text: NUL and halves of surrogate pairs.
+
+    >>> storable("a\\x00b")
+    'a\ufffdb'
+    """
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
 def _values(case: ScoredCase) -> dict[str, Any]:
     return {
-        "case_id": case.case_id,
+        "case_id": storable(case.case_id),
         "score": case.score,
         "probability": case.probability,
         "decision": case.decision,
         "reasons": case.reasons,
-        "error": case.error,
+        "error": None if case.error is None else storable(case.error),
     }

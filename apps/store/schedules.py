@@ -1,5 +1,6 @@
 """Schedules: jobs that recur. One job a schedule and due time, however many processes look after them."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -37,13 +38,15 @@ def add_schedule(
 ) -> Schedule:
     """Add a schedule. `params`: model, data, out, and for kind score also id, where, reasons, reasons_for.
 
-    `{due}` in `out` becomes the due time, as 20250131T1200. `catch_up` says what happens with due times that passed
+    `{due}` in `out` becomes the due time, as 20250131T120000. `catch_up` says what happens with due times that passed
     while nothing was running: run the latest one, all, or none.
     """
     if kind not in ("score", "inspect"):
         raise InputError(f"a schedule is of kind score or inspect, got {kind!r}")
     if catch_up not in CATCH_UP:
         raise InputError(f"catch-up is one of {', '.join(CATCH_UP)}, got {catch_up!r}")
+    if unknown := set(re.findall(r"{[^{}]*}", str(params.get("out") or ""))) - {"{due}"}:
+        raise InputError(f"out may hold {{due}} for the due time, got {unknown.pop()}; write it without braces")
     if missing := {"model", "data"} - set(params):
         raise InputError(f"a schedule needs {' and '.join(sorted(missing))}")
     resolve(db, params["model"])
@@ -157,7 +160,7 @@ def _submit_or_fail(
 def _submit(db: sqlalchemy.Engine, settings: Settings, schedule: Schedule, moment: datetime, order: Order) -> Job:
     params = schedule.params
     model, data = resolve(db, params["model"]), Path(params["data"])
-    out = Path(params["out"].replace("{due}", moment.strftime("%Y%m%dT%H%M"))) if params.get("out") else None
+    out = Path(params["out"].replace("{due}", moment.strftime("%Y%m%dT%H%M%S"))) if params.get("out") else None
     if schedule.kind == "inspect":
         paths = sorted(p for p in data.rglob("*") if p.suffix.lower() in _PICTURES) if data.is_dir() else [data]
         return submit_inspect_job(db, settings, model=model, paths=paths, out=out, order=order)

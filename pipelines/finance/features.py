@@ -30,6 +30,6 @@ def to_batch(values_BF: NDArray[np.float64]) -> Batch:
 def _column(value: object) -> pd.Series | list[object]:
     if value is None:
         return pd.Series([None], dtype="str")
-    if isinstance(value, bool | int | float | np.number):
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):  # true is a word, as in a file
         return [value]
     return pd.Series([str(value)], dtype="str")

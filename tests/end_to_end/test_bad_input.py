@@ -87,6 +87,37 @@ def test_a_worker_whose_broker_is_down(house, monkeypatch: pytest.MonkeyPatch) -
     says_in_one_line(Cut(house.home).assay("worker", code=1), "broker", "127.0.0.1:1")
 
 
+def test_verdicts_never_overwrite_the_cases(house, loans: Path) -> None:
+    content = loans.read_bytes()
+    says_in_one_line(house.assay("score", "loans", "--data", loans, "--out", loans, code=2), "overwritten")
+    assert loans.read_bytes() == content
+
+
+def test_workers_are_not_waited_for_where_the_broker_is_down(house, loans: Path, tmp_path: Path) -> None:
+    class Cut(type(house)):
+        @property
+        def environment(self) -> dict[str, str]:
+            return super().environment | {"ASSAY_BROKER_URL": "redis://127.0.0.1:1/0"}
+
+    asked = ["score", "loans", "--data", loans, "--out", tmp_path / "o.csv", "--workers"]
+    says_in_one_line(Cut(house.home).assay(*asked, code=1), "broker", "127.0.0.1:1")
+
+
+def test_a_check_against_a_target_that_is_not_there(house, loans: Path) -> None:
+    says_in_one_line(house.assay("data", "check", loans, "--target", "nope", code=2), "'nope'")
+
+
+def test_a_schedule_whose_file_name_holds_an_unknown_word_in_braces(house, loans: Path) -> None:
+    asked = ["--cron", "@hourly", "--model", "loans", "--data", loans, "--out", "x-{day}.csv"]
+    says_in_one_line(house.assay("jobs", "add", "odd", *asked, code=2), "{day}", "{due}")
+
+
+def test_a_home_that_is_a_file_is_found_by_the_doctor(house, tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a letter")
+    found = type(house)(tmp_path / "home").assay("doctor", "--json", code=1).document
+    assert any(finding["name"] == "home" and finding["state"] == "fail" for finding in found)
+
+
 def chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 

@@ -65,6 +65,31 @@ def test_the_gateway_gives_the_same_answer(house, loans: Path, scored: pd.DataFr
     assert answer["reasons"][0]["code"] == scored["reason_1"][7].split(":")[0]
 
 
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"application_id": "a\x00b"}, 422),
+        ({"application_id": "\ud800"}, 422),
+        ({"age": True}, 200),
+        ({"age": "x"}, 200),
+    ],
+)
+def test_an_application_that_cannot_be_right_is_never_approved(house, loans: Path, change: dict, status: int) -> None:
+    import json
+
+    key = house.assay("keys", "add", "odd", "--json").document["key"]
+    case = pd.read_csv(loans, dtype="str").iloc[7].drop(["default_12m", "split"])
+    application = {name: None if pd.isna(value) else value for name, value in case.to_dict().items()} | change
+    with TestClient(create_app(Settings(_env_file=None, home=house.home, threads=1))) as client:
+        headers = {"X-API-Key": key, "Content-Type": "application/json"}
+        asked = json.dumps({"model": "loans", "application": application})
+        answer = client.post("/v1/assessments", content=asked, headers=headers)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json()["decision"] is None
+        assert "NOT_A_NUMBER" in answer.json()["error"]
+
+
 def test_text_in_a_number_column_costs_that_row_alone(house, loans: Path, tmp_path: Path) -> None:
     cases = pd.read_csv(loans, dtype="str").head(20)
     number = next(c for c in cases.columns if pd.to_numeric(cases[c], errors="coerce").notna().all() and "id" not in c)

@@ -99,7 +99,7 @@ def test_an_unknown_model_is_answered_with_what_there_is(
     _register(db, settings, tmp_path)
     with pytest.raises(NotFoundError, match="there is loans"):
         models.resolve(db, "lones")
-    with pytest.raises(NotFoundError, match="has the versions 1"):
+    with pytest.raises(NotFoundError, match="there is loans@1"):
         models.resolve(db, "loans@2")
     with pytest.raises(InputError, match="NAME@VERSION"):
         models.resolve(db, "loans@new")

@@ -33,7 +33,7 @@ def test_a_due_schedule_makes_one_job_and_moves_on(db: sqlalchemy.Engine, settin
     (job,) = schedules.run_due(db, settings, at=START + timedelta(seconds=2))
     assert schedules.run_due(db, settings, at=START + timedelta(seconds=3)) == []
     assert job.due_at == START
-    assert job.params["out"] == str(tmp_path / "out-20300101T1200.csv")
+    assert job.params["out"] == str(tmp_path / "out-20300101T120000.csv")
     assert schedules.get_schedule(db, "hourly").next_due_at == START + timedelta(hours=1)
 
 
