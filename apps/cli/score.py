@@ -103,9 +103,7 @@ def score(
     if model.kind != "credit":
         raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; assay score takes credit")
     if out.exists() and data.exists() and out.samefile(data):
-        raise InputError(
-            f"--out {out} is the file of --data; the verdicts would overwrite the cases: name another file"
-        )
+        raise InputError(f"--out {out} is the file of --data and would be overwritten; name another file")
     started = time.monotonic()
     if workers:
         from apps.store.jobs import submit_score_job  # noqa: PLC0415  (not needed to score here)
