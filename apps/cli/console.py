@@ -21,6 +21,14 @@ def emit_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, allow_nan=False))  # noqa: T201
 
 
+def tell(words: str, document: Any, as_json: bool) -> None:
+    """Say what was done: a line on stderr for people, or one JSON document on stdout."""
+    if as_json:
+        emit_json(document)
+    else:
+        note(words)
+
+
 def emit_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table for people: framed on a terminal, tab-separated in a pipe."""
     if not sys.stdout.isatty():

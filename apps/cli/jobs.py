@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from apps.cli.console import emit_json, emit_table, note, parse_where
+from apps.cli.console import emit_json, emit_table, note, parse_where, tell
 from apps.cli.waiting import wait_for_job
 from apps.settings import load_settings
 from apps.store import jobs, schedules
@@ -56,7 +56,7 @@ def list_all(as_json: Json = False) -> None:
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="name of the schedule")],
-    cron: Annotated[str, typer.Option(help="minute hour day month weekday, UTC; for example '0 2 * * *'")],
+    cron: Annotated[str, typer.Option(help="minute hour day month weekday, UTC; or @hourly, @every 30s")],
     model: Annotated[str, typer.Option(help="NAME (the champion at each run) or NAME@VERSION")],
     data: Annotated[Path, typer.Option(help="file of cases, or folder of pictures, read anew at each run")],
     out: Annotated[str | None, typer.Option(help="file to write; {due} becomes the due time")] = None,
@@ -64,6 +64,7 @@ def add(
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows")] = None,
     reasons: Annotated[int, typer.Option(min=0, max=50, help="reasons a row; 0 for none")] = 4,
     catch_up: Annotated[CatchUp, typer.Option(help="due times missed: latest, all or skip")] = CatchUp.latest,
+    as_json: Json = False,
 ) -> None:
     """Add a schedule; `assay schedule` (or `assay up`) starts its jobs, workers do them.
 
@@ -78,7 +79,8 @@ def add(
         raise InputError("--where is for --kind score: a folder of pictures has no columns")
     db = open_database(load_settings())
     added = schedules.add_schedule(db, name=name, cron=cron, kind=kind.value, params=params, catch_up=catch_up.value)
-    note(f"added {name}; next run {_time(added.next_due_at)} UTC")
+    due = _time(added.next_due_at)
+    tell(f"added {name}; next run {due} UTC", {"name": name, "cron": cron, "next": due}, as_json)
 
 
 @app.command()
@@ -98,13 +100,13 @@ def run(name: Annotated[str, typer.Argument(help="name of the schedule")], as_js
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(help="name of the schedule")]) -> None:
+def remove(name: Annotated[str, typer.Argument(help="name of the schedule")], as_json: Json = False) -> None:
     """Remove a schedule; the jobs that it made stay.
 
     Example: assay jobs remove nightly
     """
     schedules.remove_schedule(open_database(load_settings()), name)
-    note(f"removed {name}")
+    tell(f"removed {name}", {"name": name, "removed": True}, as_json)
 
 
 def _job(job: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from apps.cli.console import emit_json, emit_table, note
+from apps.cli.console import emit_json, emit_table, note, tell
 from apps.settings import load_settings
 from apps.store import keys
 from apps.store.database import open_database
@@ -46,10 +46,13 @@ def list_all(as_json: Json = False) -> None:
 
 
 @app.command()
-def revoke(prefix: Annotated[str, typer.Argument(help="first letters of the key, as `assay keys list` shows")]) -> None:
+def revoke(
+    prefix: Annotated[str, typer.Argument(help="first letters of the key, as `assay keys list` shows")],
+    as_json: Json = False,
+) -> None:
     """Refuse a key from now on.
 
     Example: assay keys revoke assay_1a2b3c
     """
     key = keys.revoke_key(open_database(load_settings()), prefix)
-    note(f"revoked {key.prefix} ({key.name})")
+    tell(f"revoked {key.prefix} ({key.name})", {"prefix": key.prefix, "name": key.name, "revoked": True}, as_json)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from apps.cards import metric_cells, model_card
-from apps.cli.console import emit_json, emit_table, note, rounded
+from apps.cli.console import emit_json, emit_table, rounded, tell
 from apps.settings import load_settings
 from apps.store import models
 from apps.store.database import open_database
@@ -60,27 +60,29 @@ def show(name: Name, as_json: Json = False) -> None:
 
 
 @app.command()
-def promote(name: Name) -> None:
+def promote(name: Name, as_json: Json = False) -> None:
     """Make a version the champion: the one that answers to its plain name.
 
     Example: assay models promote loans@3
     """
     model = models.promote(open_database(load_settings()), name)
-    note(f"{model.name}@{model.version} is the champion")
+    tell(f"{model.name}@{model.version} is the champion", _as_json(model), as_json)
 
 
 @app.command()
-def rollback(name: Annotated[str, typer.Argument(help="NAME")]) -> None:
+def rollback(name: Annotated[str, typer.Argument(help="NAME")], as_json: Json = False) -> None:
     """Go back to the champion before the present one.
 
     Example: assay models rollback loans
     """
     model = models.rollback(open_database(load_settings()), name)
-    note(f"{model.name}@{model.version} is the champion again")
+    tell(f"{model.name}@{model.version} is the champion again", _as_json(model), as_json)
 
 
 @app.command()
-def export(name: Name, out: Annotated[Path, typer.Option(help="new folder for the bundle")]) -> None:
+def export(
+    name: Name, out: Annotated[Path, typer.Option(help="new folder for the bundle")], as_json: Json = False
+) -> None:
     """Copy a model's bundle, with its signature, to a folder.
 
     Example: assay models export loans --out loans-bundle
@@ -91,7 +93,7 @@ def export(name: Name, out: Annotated[Path, typer.Option(help="new folder for th
     if out.exists():
         raise InputError(f"--out takes a new folder, {out} exists; name another")
     shutil.copytree(folder, out)
-    note(f"wrote {model.name}@{model.version} to {out}")
+    tell(f"wrote {model.name}@{model.version} to {out}", _as_json(model) | {"out": str(out)}, as_json)
 
 
 @app.command(name="import")
@@ -100,6 +102,7 @@ def import_bundle(
     name: Annotated[str | None, typer.Option(help="name in the registry; default: the bundle's own")] = None,
     trust: Annotated[bool, typer.Option("--trust", help="take a bundle that no known key has signed")] = False,
     promoted: Annotated[bool, typer.Option("--promote", help="make it the champion at once")] = False,
+    as_json: Json = False,
 ) -> None:
     """Take a bundle into the registry, as a candidate; one byte changed, and it is refused.
 
@@ -113,19 +116,20 @@ def import_bundle(
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(folder, copy)
     model = models.register(db, settings, copy, name or bundle.manifest.name, promote=promoted)
-    note(f"imported {folder} as {model.name}@{model.version} ({model.state})")
+    tell(f"imported {folder} as {model.name}@{model.version} ({model.state})", _as_json(model), as_json)
 
 
 @app.command()
-def card(name: Name, out: Annotated[Path, typer.Option(help="HTML file to write")]) -> None:
+def card(name: Name, out: Annotated[Path, typer.Option(help="HTML file to write")], as_json: Json = False) -> None:
     """Write the model document: quality with intervals, curves, decision zones, features, origin.
 
     Example: assay models card loans --out loans.html
     """
     settings = load_settings()
     db = open_database(settings)
-    write_card(db_model := models.resolve(db, name), out)
-    note(f"wrote the card of {db_model.name}@{db_model.version} to {out}")
+    model = models.resolve(db, name)
+    write_card(model, out)
+    tell(f"wrote the card of {model.name}@{model.version} to {out}", _as_json(model) | {"out": str(out)}, as_json)
 
 
 def write_card(model: Model, out: Path) -> None:
