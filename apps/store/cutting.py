@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from apps.cases import read_cases
 from apps.settings import Settings
 from apps.store.models import model_folder
-from apps.store.objects import ObjectStore, open_objects
+from apps.store.objects import open_objects
 from apps.store.pieces import Piece, write_piece
 from apps.store.tables import Model
-from core.errors import InputError
 from core.runtime.bundle import open_bundle
 from data.spec import FeatureSpec, check_names
-from data.tables import Chunk, open_source, read_chunks
+from data.tables import open_source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,17 +33,12 @@ def cut_table(settings: Settings, model: Model, job_id: str, wish: Mapping[str, 
     spec = FeatureSpec.from_json(open_bundle(model_folder(settings, model)).manifest.spec)
     source = open_source(Path(wish["source"]))
     check_names(source.columns, spec)
-    id_column = wish["id_column"] or (spec.id_column if spec.id_column in source.columns else None)
-    if id_column is not None and id_column not in source.columns:
-        raise InputError(f"{source.path} has no column {id_column!r} for the ids; it has {', '.join(source.columns)}")
-    numbers = [column.name for column in spec.columns if column.kind == "number"]
-    text = [column.name for column in spec.columns if column.kind == "category"] + ([id_column] if id_column else [])
     payloads: list[dict[str, Any]] = []
     sizes: list[int] = []
     try:
-        for chunk in read_chunks(source, rows=rows, text=text, numbers=numbers, where=wish["where"]):
-            payloads.append({"key": _keep(store, job_id, len(payloads), chunk, id_column)})
-            sizes.append(len(chunk.frame))
+        for piece in read_cases(source, spec, id_column=wish["id_column"], where=wish["where"], rows=rows):
+            payloads.append({"key": write_piece(store, f"jobs/{job_id}/{len(payloads)}.parquet", piece)})
+            sizes.append(len(piece.frame))
     except BaseException:
         store.drop(f"jobs/{job_id}")
         raise
@@ -55,12 +50,3 @@ def cut_case(settings: Settings, job_id: str, case_id: str, application: Mapping
     piece = Piece(frame=pd.DataFrame([dict(application)]), ids=(case_id,), errors={})
     key = write_piece(open_objects(settings), f"jobs/{job_id}/0.parquet", piece)
     return CutRows(payloads=[{"key": key}], sizes=[1], notes=[])
-
-
-def _keep(store: ObjectStore, job_id: str, number: int, chunk: Chunk, id_column: str | None) -> str:
-    if id_column is None:
-        ids = tuple(str(row + 1) for row in chunk.rows)
-    else:
-        ids = tuple(chunk.frame[id_column].fillna("").astype(str))
-    piece = Piece(frame=chunk.frame, ids=ids, errors=dict(chunk.errors))
-    return write_piece(store, f"jobs/{job_id}/{number}.parquet", piece)
