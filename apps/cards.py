@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from apps.store.tables import Evaluation, Model
+from core.runtime.attribute import EXACT, MASKED, attribution
 from core.runtime.manifest import Manifest
 
 STYLE = """
@@ -15,6 +16,14 @@ td,th{text-align:left;padding:.25rem .8rem .25rem 0;border-bottom:1px solid #eae
 td.n{text-align:right;font-variant-numeric:tabular-nums}.charts{display:flex;flex-wrap:wrap;gap:2rem}
 figure{margin:0}figcaption{color:#57606a;font-size:13px}svg{background:#f6f8fa}
 """
+REASONS = {
+    EXACT: "Reasons name the features that moved a case most, by exact contributions to its log-odds "
+    "(SHAP values of the trees).",
+    MASKED: "Reasons name the features that moved a case most, by contributions to its log-odds. The share of the "
+    "trees is exact (SHAP values); that of the network is estimated by hiding values from it: the mean of what a "
+    "feature adds when it is shown alone and when it is shown last, scaled so that all contributions add up. Cases "
+    "that the trees decided alone are explained exactly.",
+}
 SIDE = 260  # of a chart, in CSS pixels
 
 
@@ -30,8 +39,10 @@ def model_card(model: Model, manifest: Manifest, evaluation: Evaluation | None) 
         f"<h2>How good it is, {escape(source)}</h2>",
         metric_table(metrics),
         charts(evaluation.curves) if evaluation is not None else "",
+        exit_table(metrics.get("exits", {})) if evaluation is not None else "",
         "<h2>How it decides</h2>",
         facts(manifest.decision),
+        reasons(manifest),
         "<h2>What it was made from</h2>",
         facts(manifest.about),
         features(manifest.spec),
@@ -94,6 +105,37 @@ def features(spec: Mapping[str, Any]) -> str:
         (str(c["name"]), str(c.get("words_en", "")), str(c["kind"]), f"{c.get('missing_rate', 0):.1%}") for c in columns
     ]
     return "<h2>Features</h2>" + table(("column", "words", "kind", "missing in training"), rows)
+
+
+def exit_table(exits: Mapping[str, Any]) -> str:
+    """Return the stages of a cascade with the rows that left there, and what that saved and cost."""
+    if not exits:
+        return ""
+    cells, header = exit_cells(exits), ("stage", "rows that left", "share", "operations a row")
+    return "<h2>Where rows leave</h2>" + table(header, cells) + f"<p>{escape(exit_words(exits))}</p>"
+
+
+def exit_cells(exits: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Name of the stage, rows that left there, their share, operations of the stage."""
+    return [
+        (f"{number} {stage['part']}", str(stage["rows"]), f"{stage['share']:.1%}", f"{stage['operations']:,.0f}")
+        for number, stage in enumerate(exits["stages"])
+    ]
+
+
+def exit_words(exits: Mapping[str, Any]) -> str:
+    """Say what early exits saved and cost against every row going to the last stage."""
+    a, b = exits["with_exits"], exits["without"]
+    ranks = "" if a["auc"] is None else f"AUC {a['auc']:.4f} against {b['auc']:.4f}, "
+    lost = f"{ranks}log loss {a['log_loss']:.4f} against {b['log_loss']:.4f}"
+    changed = f"{exits['decisions_changed']} decisions changed"
+    return f"early exits saved {exits['operations']['saved']:.1%} of the operations; {lost}; {changed}"
+
+
+def reasons(manifest: Manifest) -> str:
+    """Return the paragraph that says how reasons were found; nothing for a model that gives none."""
+    words = REASONS.get(attribution(manifest))
+    return f"<p>{escape(words)}</p>" if words else ""
 
 
 def charts(curves: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from typing import Any, Literal, Self
 
 from core.errors import InputError
 
+LARGEST = 1e15  # beyond it no amount is meant, and the digits behind the point are lost
+
 
 @dataclass(frozen=True, kw_only=True)
 class Column:

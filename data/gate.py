@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from data.cells import as_strings, parse_numbers
-from data.columns import Column, FeatureSpec
+from data.columns import LARGEST, Column, FeatureSpec
 
-LARGEST = 1e15  # beyond it no amount is meant, and the digits behind the point are lost
 _SHOWN = 40  # characters of a bad value in a message
 
 

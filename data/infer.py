@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from data.cells import BOOLEANS, MISSING, as_strings, parse_number, parse_numbers
-from data.columns import Column, FeatureSpec
+from data.columns import LARGEST, Column, FeatureSpec
 from data.dates import looks_like_dates
 from data.special_codes import find_special_codes
 from data.wording import is_personal, words_for
@@ -102,10 +102,10 @@ def infer_column(series: pd.Series, name: str) -> Column:
 def _number(
     x_N: NDArray[np.float64], name: str, *, ordered: bool = False, percent: bool = False, boolean: bool = False
 ) -> Column:
-    x_N = np.where(np.isfinite(x_N), x_N, np.nan)
+    x_N = np.where(np.abs(x_N) <= LARGEST, x_N, np.nan)  # the gate refuses rows with more, infinity among it
     present = x_N[~np.isnan(x_N)]
     if not len(present):
-        raise _Dropped("every value is missing")
+        raise _Dropped(f"every value is missing or beyond {LARGEST:g}")
     missing = 1.0 - len(present) / len(x_N)
     if missing == 0.0 and present.min() == present.max():
         raise _Dropped(f"it is constant ({present[0]:g})")

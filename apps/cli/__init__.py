@@ -76,7 +76,7 @@ def run(arguments: list[str]) -> int:
     except AssayError as error:
         return _complain(str(error), 1)
     except KeyboardInterrupt:
-        return _complain("stopped by Ctrl-C; a training of pictures goes on with --resume", 130)
+        return _complain("stopped by Ctrl-C; a long training goes on with --resume", 130)
     except BrokenPipeError:  # the reader of our output went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from apps.cards import metric_cells
+from apps.cards import exit_cells, exit_words, metric_cells
 from apps.cli.console import emit_json, emit_table, note, parse_where, progress_bar
 from apps.engines import engine_for
 from apps.settings import load_settings
@@ -43,6 +43,9 @@ def evaluate(
         return
     title = f"{model.name}@{model.version} on {source}"
     emit_table(title, ("metric", "value", "95 % interval"), metric_cells(document))
+    if exits := document.get("exits"):
+        emit_table("exits", ("stage", "rows that left", "share", "operations a row"), exit_cells(exits))
+        note(exit_words(exits))
     counts = document.get("rows", {})
     if left_out := {words: n for words, n in counts.items() if words != "judged" and n}:
         note("left out: " + ", ".join(f"{n} rows {words.replace('_', ' ')}" for words, n in left_out.items()))

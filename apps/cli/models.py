@@ -13,6 +13,7 @@ from apps.store import models
 from apps.store.database import open_database
 from apps.store.tables import Model
 from core.errors import InputError
+from core.runtime.attribute import attribution
 from core.runtime.bundle import open_bundle
 from core.runtime.canary import check_in_canary
 from core.runtime.signature import known_keys
@@ -49,11 +50,12 @@ def show(name: Name, as_json: Json = False) -> None:
     model = models.resolve(open_database(settings), name)
     manifest = open_bundle(models.model_folder(settings, model)).manifest
     if as_json:
-        emit_json({**_as_json(model), "manifest": manifest.to_json()})
+        emit_json({**_as_json(model), "attribution": attribution(manifest), "manifest": manifest.to_json()})
         return
     rows: list[tuple[str, object]] = list(_as_json(model).items())
     rows = [row for row in rows if row[0] != "metrics"]
     rows += [(metric, " ".join(cells)) for metric, *cells in metric_cells(manifest.metrics.get("validation", {}))]
+    rows.append(("reasons", attribution(manifest)))
     for part in ("decision", "about"):
         rows += [(f"{part}.{key}", _cell(value)) for key, value in getattr(manifest, part).items()]
     emit_table(f"{model.name}@{model.version}", ("what", "value"), rows)

@@ -21,6 +21,8 @@ from apps.store.database import open_database
 from apps.store.runs import record_run
 from apps.store.tables import Model
 from core.errors import InputError
+from core.runtime.attribute import attribution
+from core.runtime.bundle import open_bundle
 from core.runtime.engine import Engine
 from data.source import Source
 from data.spec import FeatureSpec
@@ -133,7 +135,8 @@ def score(
         summary = totals.to_json()
         params = {"source": str(data.resolve()), "out": str(out.resolve()), "reasons": reasons}
         record_run(db, kind="score", model=model, params=params, summary=summary)
-    _report(model, out, summary, time.monotonic() - started, as_json)
+    how = attribution(open_bundle(models.model_folder(settings, model)).manifest)
+    _report(model, out, summary, how, time.monotonic() - started, as_json)
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def _tell(source: Source, totals: Totals, engine: Engine) -> None:
         note(f"{warning}: {rows} rows")
 
 
-def _report(model: Model, out: Path, summary: dict[str, Any], seconds: float, as_json: bool) -> None:
+def _report(model: Model, out: Path, summary: dict[str, Any], how: str, seconds: float, as_json: bool) -> None:
     rows, failed = int(summary["rows"]), int(summary["failed"])
     if 0 < failed < rows:
         note(f"{failed} of {rows} rows could not be scored; column error of {out} says why")
@@ -194,6 +197,7 @@ def _report(model: Model, out: Path, summary: dict[str, Any], seconds: float, as
         raise InputError(f"not one of {rows} rows could be scored; column error of {out} says why")
     if as_json:
         scored = {"model": model.name, "model_version": model.version, "out": str(out), "seconds": round(seconds, 2)}
+        scored["attribution"] = how  # of the reasons
         emit_json({**scored, **summary})
         return
     shares = [(word, number, f"{number / rows:.1%}") for word, number in sorted(summary["decisions"].items())]

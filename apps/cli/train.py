@@ -34,10 +34,14 @@ Valid = Annotated[Path | None, typer.Option(help="validation data; default: a pa
 Where = Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows; again for more")]
 ValidWhere = Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE for the validation rows")]
 Preset = Annotated[str, typer.Option(help="fast or full")]
+CreditPreset = Annotated[
+    str, typer.Option(help="fast: boosted trees; full: trees stacked with a mixture-of-experts network, minutes")
+]
 Seed = Annotated[int, typer.Option(help="seed of everything random")]
 Cost = Annotated[str | None, typer.Option(help="MISSED:FALSE, what a missed bad one costs against a false alarm")]
 TargetRate = Annotated[float | None, typer.Option(help="share to decline or reject, instead of costs")]
 Floor = Annotated[list[str] | None, typer.Option(help="METRIC=VALUE on validation; below it exit code 3")]
+Resume = Annotated[bool, typer.Option("--resume", help="go on with a run that was cut off")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
 
@@ -55,22 +59,31 @@ def credit(
     group: Annotated[str | None, typer.Option(help="column whose values must not be split")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; again for more")] = None,
     name: Annotated[str, typer.Option(help="name in the registry")] = "credit",
-    preset: Preset = "fast",
+    preset: CreditPreset = "fast",
+    series: Annotated[
+        bool, typer.Option("--series", help="with full: read numbered columns (BILL1 .. BILL6) as histories too")
+    ] = False,
     seed: Seed = 0,
     cost: Cost = None,
     target_rate: TargetRate = None,
     floor: Floor = None,
+    resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Train a credit-risk model on a table (CSV, CSV.GZ, Parquet, XLSX).
 
     Example: assay train credit --data loans.csv.gz --target defaulted --id loan_id --where split=train
-    --valid-where split=val --name loans
+    --valid-where split=val --name loans --preset full
+
+    A run of the full preset that was cut off goes on with the same command and --resume.
     """
     from data.tables import read_table  # noqa: PLC0415  (pandas, only when it is needed)
-    from pipelines.finance.boosting import Preset as CreditPreset  # noqa: PLC0415
+    from pipelines.finance.boosting import Preset as FinancePreset  # noqa: PLC0415
     from pipelines.finance.credit import CreditOptions, train_credit  # noqa: PLC0415
+    from pipelines.finance.network_options import NetworkOptions  # noqa: PLC0415
 
+    settings = load_settings()
+    run = _run_folder(settings, name, resume)
     chosen, valid_chosen = parse_where(where or []), parse_where(valid_where or [])
     missed, false = _costs(cost, target_rate, CreditOptions.cost_missed, CreditOptions.cost_false)
     options = CreditOptions(
@@ -80,12 +93,15 @@ def credit(
         group=group,
         ignore=(*(ignore or ()), *chosen, *valid_chosen),
         seed=seed,
-        preset=cast(CreditPreset, preset),
+        preset=cast(FinancePreset, preset),
         cost_missed=missed,
         cost_false=false,
         target_rate=target_rate,
         floors=parse_floors(floor or []),
         name=name,
+        device=settings.device,
+        resume=run,
+        network=NetworkOptions(history=series),
     )
     text = [column for column in (id_column, group) if column]
     train = read_table(data, text=text, where=chosen)
@@ -96,7 +112,8 @@ def credit(
     def make(folder: Path, progress: Progress) -> Bundle:
         return train_credit(train.frame, None if held is None else held.frame, options, folder, progress)
 
-    _train(load_settings(), name, make, as_json)
+    _train(settings, name, make, as_json)
+    shutil.rmtree(run, ignore_errors=True)
 
 
 @app.command()
@@ -117,7 +134,10 @@ def inspection(
     cost: Cost = None,
     target_rate: TargetRate = None,
     floor: Floor = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with a run that was cut off")] = False,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="a split file whose pictures full may look at without their labels")
+    ] = None,
+    resume: Resume = False,
     as_json: Json = False,
 ) -> None:
     """Train a defect model on a split file (columns path, label, mask_or_boxes, ...).
@@ -129,9 +149,7 @@ def inspection(
     from pipelines.inspection.train import train_inspection  # noqa: PLC0415  (torch)
 
     settings = load_settings()
-    run = settings.home / "runs" / name
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)
+    run = _run_folder(settings, name, resume)
     missed, false = _costs(cost, target_rate, InspectionOptions.cost_missed, InspectionOptions.cost_false)
     options = InspectionOptions(
         boxes_per_class=boxes_per_class,
@@ -151,12 +169,22 @@ def inspection(
     train = read_split(data, where=parse_where(where or []))
     chosen = parse_where(valid_where or [])
     held = read_split(valid or data, where=chosen) if valid or chosen else ()
+    more = read_split(unlabelled) if unlabelled else ()
 
     def make(folder: Path, progress: Progress) -> Bundle:
-        return train_inspection(train, held, options, folder, progress)
+        return train_inspection(train, held, options, folder, progress, unlabelled=more)
 
     _train(settings, name, make, as_json)
     shutil.rmtree(run, ignore_errors=True)
+
+
+def _run_folder(settings: Settings, name: str, resume: bool) -> Path:
+    """Return where a run of this name keeps what it needs to go on; what an earlier run left is kept to resume it."""
+    models.check_name(name)  # it becomes a folder, which may be removed
+    run = settings.home / "runs" / name
+    if not resume:
+        shutil.rmtree(run, ignore_errors=True)
+    return run
 
 
 def _costs(cost: str | None, target_rate: float | None, missed: float, false: float) -> tuple[float, float]:

@@ -64,13 +64,17 @@ class Latency(BaseModel):
 
 
 class AssessmentAnswer(BaseModel):
-    """`decision` is null, and `error` filled, where the case cannot be scored. `warnings`: scored, but with a doubt."""
+    """`decision` is null, and `error` filled, where the case cannot be scored. `warnings`: scored, but with a doubt.
+
+    `attribution` says how the reasons were found: "exact", or "trees exact; network by masking".
+    """
 
     id: str
     score: float | None
     probability: float | None
     decision: Literal["approve", "review", "decline"] | None
     reasons: list[dict[str, Any]]
+    attribution: str  # how the reasons were found
     model: str
     model_version: int
     error: str | None
@@ -121,6 +125,7 @@ def assess(gateway: Gateway, asked: AssessmentRequest, caller: Caller, queue_ms:
         probability=case.probability,
         decision=scored.decision,
         reasons=case.reasons,
+        attribution=engine.attribution,
         model=model.name,
         model_version=model.version,
         error=case.error,

@@ -22,7 +22,8 @@ WIDTHS = (64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024)
 TAPS = (2, 4, 10, 11)  # the last block at each of /4, /8, /16, /32
 EPSILON = 1e-3  # of the batch normalisation that the weights were trained with
 SCRATCH_STEM, SCRATCH_WIDTHS = 16, (32, 64, 96, 128)  # of the trunk without weights
-TORCHVISION = ("resnet18", "resnet34", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small")
+SWIN = ("swin_v2_t", "swin_v2_s", "swin_v2_b")
+TORCHVISION = ("resnet18", "resnet34", "resnet50", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small", *SWIN)
 IMAGENET = "mobilenet_v3_large"  # what `imagenet` stands for
 
 
@@ -205,18 +206,34 @@ def _torchvision_trunk(name: str) -> TorchvisionTrunk:
     return cut_stages(network)
 
 
+class Turned(nn.Module):
+    """A stage whose network keeps channels last, between maps that keep them second. The first reads the picture."""
+
+    def __init__(self, stage: nn.Module, *, first: bool) -> None:
+        super().__init__()
+        self.stage, self.first = stage, first
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        x = x_BCHW if self.first else x_BCHW.permute(0, 2, 3, 1)
+        out: Tensor = self.stage(x)
+        return out.permute(0, 3, 1, 2)
+
+
 def cut_stages(network: nn.Module) -> TorchvisionTrunk:
-    """Cut a torchvision network into four stages that end at /4, /8, /16 and /32."""
+    """Cut a torchvision network into four stages that end at /4, /8, /16 and /32; Swin keeps channels last inside."""
     parts = dict(network.named_children())
     layers = list(parts.values())[:-2] if "layer4" in parts else list(parts["features"].children())
+    channels_last = "permute" in parts
     probe, sizes, channels = torch.zeros(1, 3, 64, 64), [], []
     network.eval()
     with torch.no_grad():
         for layer in layers:
             probe = layer(probe)
-            sizes.append(probe.shape[-1])
-            channels.append(probe.shape[1])
+            sizes.append(probe.shape[2])
+            channels.append(probe.shape[3 if channels_last else 1])
     ends = [max(index for index, size in enumerate(sizes) if size == 64 // stride) + 1 for stride in (4, 8, 16, 32)]
     starts = [0, *ends[:-1]]
-    stages = [nn.Sequential(*layers[start:end]) for start, end in zip(starts, ends, strict=True)]
-    return TorchvisionTrunk(list(stages), tuple(channels[end - 1] for end in ends))
+    stages: list[nn.Module] = [nn.Sequential(*layers[start:end]) for start, end in zip(starts, ends, strict=True)]
+    if channels_last:
+        stages = [Turned(stage, first=at == 0) for at, stage in enumerate(stages)]
+    return TorchvisionTrunk(stages, tuple(channels[end - 1] for end in ends))

@@ -26,8 +26,8 @@ from safetensors.numpy import save as save_arrays
 
 from core.batch import Array
 from core.errors import InputError, NotFoundError
+from core.runtime.cascade import Combination
 from core.runtime.manifest import (
-    FORMAT,
     MANIFEST,
     MAX_MANIFEST_BYTES,
     MAX_SIGNATURE_BYTES,
@@ -114,6 +114,7 @@ def write_bundle(
     metrics: Mapping[str, Any],
     golden: Golden | None,
     about: Mapping[str, Any],
+    combination: Combination | None = None,
     key: SigningKey | None = None,
 ) -> Bundle:
     """Write a bundle as a whole or not at all: a draft folder beside `folder`, synced, then renamed.
@@ -123,7 +124,7 @@ def write_bundle(
     """
     contents, parts_listed, golden_listed = _contents(parts, golden)
     manifest = Manifest(
-        format=FORMAT,
+        format=1 if combination is None else 2,
         kind=kind,
         name=name,
         parts=parts_listed,
@@ -134,6 +135,7 @@ def write_bundle(
         metrics=dict(metrics),
         golden=golden_listed,
         about=dict(about),
+        combination=combination,
     )
     contents[MANIFEST] = canonical_json(manifest.to_json())
     if len(contents[MANIFEST]) > MAX_MANIFEST_BYTES:

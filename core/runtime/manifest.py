@@ -11,8 +11,9 @@ from typing import Any, Literal, NoReturn, TypeVar, cast
 import numpy as np
 
 from core.errors import InputError
+from core.runtime.cascade import Combination
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read; 1 is a bundle without a combination, and is written where there is none
 MANIFEST = "manifest.json"
 SIGNATURE = "signature.json"
 MAX_MANIFEST_BYTES = 8 * 2**20
@@ -66,19 +67,25 @@ _Record = TypeVar("_Record", Part, FileEntry, GoldenFile)
 class Manifest:
     """Everything a bundle says about itself. `spec`, `decision`, `metrics` and `about` belong to the pipelines."""
 
-    format: int  # of the bundle, not of the model
+    format: int  # of the bundle, not of the model: 2 with a combination, else 1
     kind: str  # "credit", "inspection", ...
     name: str
     parts: dict[str, Part]  # by part name; every part file is in `files`
     files: dict[str, FileEntry]  # by file name: all files but the manifest and its signature
     spec: dict[str, Any]
     decision: dict[str, Any]
-    calibration: dict[str, Any] | None  # None: the logistic function of the margin
+    calibration: dict[str, Any] | None  # None: the logistic function of the margin, or the stages have their own
     metrics: dict[str, Any]
     golden: GoldenFile | None
     about: dict[str, Any]
+    combination: Combination | None = None  # how the parts answer together; None: one part gives the margin
 
     def __post_init__(self) -> None:
+        _require(self.format == (1 if self.combination is None else 2), "format 2 with a combination", self.format)
+        if self.combination is not None:
+            named = {stage.part for stage in self.combination.stages}
+            _require(named == set(self.parts), f"stages of the parts {', '.join(self.parts)}", sorted(named))
+            _require(self.calibration is None, "no calibration beside those of the stages", self.calibration)
         for file in self.files:
             _require(is_plain_name(file), "a file name (letters, digits, . _ -; no folders)", file)
         used = [part.file for part in self.parts.values()] + ([self.golden.file] if self.golden else [])
@@ -88,7 +95,7 @@ class Manifest:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {
+        entries = {
             "format": self.format,
             "kind": self.kind,
             "name": self.name,
@@ -101,6 +108,7 @@ class Manifest:
             "golden": {"file": self.golden.file, "tolerance": self.golden.tolerance} if self.golden else None,
             "about": self.about,
         }
+        return entries if self.combination is None else entries | {"combination": self.combination.to_json()}
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:
@@ -133,22 +141,23 @@ def parse_manifest(content: bytes) -> Manifest:
     raw = strict_json(content, MANIFEST)
     number = raw.get("format")
     _require(type(number) is int and number >= 1, "format", number)
-    if number != FORMAT:
-        words = f"{MANIFEST} has format {number}, this version of Assay reads format {FORMAT}; update Assay"
+    if cast(int, number) > FORMAT:
+        words = f"{MANIFEST} has format {number}, this version of Assay reads up to format {FORMAT}; update Assay"
         raise InputError(words, code="NEWER_FORMAT")
-    fields = set(Manifest.__dataclass_fields__)
+    fields = set(Manifest.__dataclass_fields__) - ({"combination"} if number == 1 else set())
     if set(raw) != fields:
         _require(False, f"the entries {', '.join(sorted(fields))}", sorted(raw))
-    for name in ("parts", "files", "spec", "decision", "metrics", "about"):
+    for name in fields & {"parts", "files", "spec", "decision", "metrics", "about", "combination"}:
         _require(isinstance(raw[name], dict), f"{name} as an object", raw[name])
     _require(raw["calibration"] is None or isinstance(raw["calibration"], dict), "calibration", raw["calibration"])
     for name in ("kind", "name"):
         _require(isinstance(raw[name], str), f"{name} as text", raw[name])
     return Manifest(
-        **{name: raw[name] for name in fields - {"parts", "files", "golden"}},
+        **{name: raw[name] for name in fields - {"parts", "files", "golden", "combination"}},
         parts={name: _record(Part, part) for name, part in raw["parts"].items()},
         files={name: _record(FileEntry, entry) for name, entry in raw["files"].items()},
         golden=None if raw["golden"] is None else _record(GoldenFile, raw["golden"]),
+        combination=Combination.from_json(raw["combination"]) if number == 2 else None,
     )
 
 

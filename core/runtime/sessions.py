@@ -53,6 +53,7 @@ class OnnxRunner:
         self.device = "cuda" if self.session.get_providers()[0] == CUDA else "cpu"
         self.name = path.name
         self._inputs = {entry.name: entry for entry in self.session.get_inputs()}
+        self.needs = tuple(self._inputs)
         self._outputs = [entry.name for entry in self.session.get_outputs()]
         for entry in self._inputs.values():
             if entry.type not in _DTYPES:

@@ -39,6 +39,8 @@ PARTS_A_TREE = 2  # trees that fall into more parts are walked faster than looke
 class TreeRunner:
     """One LightGBM model of one output. Safe to share between threads."""
 
+    needs = ("table",)
+
     def __init__(self, path: Path, *, threads: int = 0) -> None:
         """Load a text model; `threads` 0 means all cores. InputError when the library refuses the file."""
         self._path = path

@@ -27,6 +27,7 @@ from core.train.checkpoint import (
     save_checkpoint,
     sole_owner,
 )
+from core.train.memory import freed_memory_kept
 from core.train.optim import WeightAverage, copy_of, lr_factor, make_optimizer, set_lr, weights_of
 from core.train.options import Losses, TrainOptions, TrainReport
 from core.train.precision import autocast, resolve_precision
@@ -77,9 +78,10 @@ def train(
     started = time.monotonic()
     run = _Run(model, step_loss, options, folder, progress, evaluate, lr_scale, origin)
     devices = [torch.cuda.current_device()] if run.device.type == "cuda" else []
-    with sole_owner(folder) if folder else nullcontext(), torch.random.fork_rng(devices=devices):
+    owned = sole_owner(folder) if folder else nullcontext()
+    with owned, torch.random.fork_rng(devices=devices), freed_memory_kept():
         resumed_at, notes = run.restore()
-        while run.state.step < options.steps:
+        while run.state.step < options.steps and not run.stale():
             run.epoch(batches_for_epoch)
         run.finish()
     state = run.state
@@ -124,6 +126,8 @@ class _Run(Generic[T]):
         self.saved_at = time.monotonic()
         if options.best is not None and evaluate is None:
             raise InputError(f"best={options.best!r} needs `evaluate`", code="BAD_OPTION")
+        if options.patience and options.best is None:
+            raise InputError("patience needs `best`, the metric that must gain", code="BAD_OPTION")
 
     def epoch(self, batches_for_epoch: Callable[[int], Iterable[T]]) -> None:
         """Run what is left of the current epoch."""
@@ -134,13 +138,18 @@ class _Run(Generic[T]):
             if every and self.state.step % every == 0:
                 self._evaluate()
             self._save_if_due()
-            if self.state.step == self.options.steps:
+            if self.state.step == self.options.steps or self.stale():
                 return
         if self.state.batch == 0:
             raise InputError(f"epoch {self.state.epoch} has no batch; at least one is needed", code="NO_DATA")
         self.state.epoch, self.state.batch = self.state.epoch + 1, 0
         if not self.options.evaluate_every:
             self._evaluate()
+
+    def stale(self) -> bool:
+        """Tell whether `patience` evaluations in a row brought no gain: early stopping."""
+        since = sum(found["step"] > (self.state.best_step or 0) for found in self.state.evaluations)
+        return 0 < self.options.patience <= since and self.state.best_step is not None
 
     def finish(self) -> None:
         """Evaluate and save the last step, then give the model its final weights."""

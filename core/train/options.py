@@ -25,6 +25,7 @@ class TrainOptions:
     seed: int = 0
     best: str | None = None  # metric of `evaluate`, higher is better, whose best weights become the model
     evaluate_every: int = 0  # steps between evaluations; 0: after each epoch. The last step is always evaluated
+    patience: int = 0  # evaluations without a gain of `best` after which training ends; 0: never before the last step
     checkpoint_every_s: float = 60.0  # 0: never by the clock
     checkpoint_every_steps: int = 0  # 0: never by the count
 
@@ -38,6 +39,7 @@ class TrainOptions:
             "ema": (0, 0.999999),
             "clip": (0, math.inf),
             "evaluate_every": (0, math.inf),
+            "patience": (0, math.inf),
             "checkpoint_every_s": (0, math.inf),
             "checkpoint_every_steps": (0, math.inf),
         }

@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from core.batch import Batch
 from core.errors import InputError
 from core.metrics.binary import rank
 from core.metrics.bootstrap import Metric, binary_metrics
 from core.metrics.curves import calibration_curve, histogram, pr_curve, roc_curve
-from core.runtime.engine import Engine
+from core.runtime.engine import Engine, Prediction
 from data.spec import FeatureSpec
+from pipelines.finance.exits import report
 from pipelines.finance.features import extract, to_batch
 from pipelines.finance.labels import LabelRule, read_labels
 from pipelines.finance.scorecard import DECISIONS, Policy
 
+Floats = NDArray[np.float64]
 NO_ERRORS: Mapping[int, str] = {}
 
 
@@ -32,12 +36,14 @@ class Evaluation:
     rows: Mapping[str, int]
     decisions: Mapping[str, Mapping[str, int]]
     warnings: Mapping[str, int]
+    exits: Mapping[str, Any] | None = None  # of a cascade; see pipelines.finance.exits.report
 
     def to_json(self, *, curves: bool = False) -> dict[str, Any]:
         """The metrics by name, then counts; the curves where asked."""
         found: dict[str, Any] = {name: metric.to_json() for name, metric in self.metrics.items()}
         found |= {"rows": dict(self.rows), "decisions": {k: dict(v) for k, v in self.decisions.items()}}
         found |= {"warnings": dict(self.warnings)}
+        found |= {} if self.exits is None else {"exits": dict(self.exits)}
         return found | {"curves": dict(self.curves)} if curves else found
 
 
@@ -69,7 +75,9 @@ def evaluate_table(
             f"no row can be judged: {int(failed_N.sum())} were refused, {int(unlabelled_N.sum())} have no label"
         )
     y_B = y_N[judged_N]
-    p_B = engine.predict(to_batch(gated.values[judged_N])).probability
+    batch = to_batch(gated.values[judged_N])
+    came = engine.predict(batch)
+    p_B = came.probability
     group_B = None if groups is None else groups.astype("str").to_numpy(dtype=object)[judged_N].astype(str)
     zone_B = policy.zones.place(p_B)
     return Evaluation(
@@ -85,7 +93,14 @@ def evaluate_table(
             for zone, name in enumerate(DECISIONS)
         },
         warnings=gated.warnings,
+        exits=_exits(engine, batch, came, y_B, policy),
     )
+
+
+def _exits(engine: Engine, batch: Batch, came: Prediction, y_B: Floats, policy: Policy) -> dict[str, Any] | None:
+    if engine.combination is None:
+        return None
+    return report(engine.combination, came, engine.patient().predict(batch), y_B, policy.zones)
 
 
 def _curves(y_B: Any, p_B: Any, policy: Policy) -> dict[str, Any]:

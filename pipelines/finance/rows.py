@@ -40,6 +40,7 @@ class Labelled:
     group_B: NDArray[Any] | None
     unlabelled: int
     refused: int  # rows that the gate refused
+    unlabelled_UF: Floats  # values of the rows without a label that the gate let pass; (0, F) where none are wanted
 
     def counts(self) -> dict[str, int]:
         """For the bundle and the command line."""
@@ -51,8 +52,13 @@ class Labelled:
         }
 
 
-def labelled(frame: pd.DataFrame, spec: FeatureSpec, rule: LabelRule, group: str | None, what: str) -> Labelled:
-    """Gate the rows that have a label. InputError: no target column, or not both classes are left."""
+def labelled(
+    frame: pd.DataFrame, spec: FeatureSpec, rule: LabelRule, group: str | None, what: str, *, all_rows: bool = False
+) -> Labelled:
+    """Gate the rows that have a label, and with `all_rows` also the others.
+
+    InputError: no target column, or not both classes are left.
+    """
     if spec.target not in frame.columns:
         raise InputError(f"the {what} rows have no target column {spec.target!r}", code="UNKNOWN_COLUMN")
     y_N = read_labels(frame[spec.target], rule)
@@ -71,8 +77,16 @@ def labelled(frame: pd.DataFrame, spec: FeatureSpec, rule: LabelRule, group: str
         y_B=y_B,
         group_B=None if group is None else frame[group].astype("str").to_numpy(dtype=object)[has][good].astype(str),
         unlabelled=int((~has).sum()),
+        unlabelled_UF=_passed(frame.loc[~has], spec) if all_rows and not has.all() else gated.values[:0],
         refused=len(gated.errors),
     )
+
+
+def _passed(frame: pd.DataFrame, spec: FeatureSpec) -> Floats:
+    gated = extract(frame, spec)
+    good = np.ones(len(frame), dtype=np.bool_)
+    good[list(gated.errors)] = False
+    return gated.values[good]
 
 
 def held_out(train: pd.DataFrame, rule: LabelRule, options: Splitting) -> tuple[pd.DataFrame, pd.DataFrame]:

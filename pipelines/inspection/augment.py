@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.inspection.attention import Known
+from pipelines.inspection.box_targets import boxes_around, move_boxes
 from pipelines.inspection.prepare import Canvas, normalise
 from pipelines.inspection.samples import UNNAMED, Sample
 
@@ -35,18 +36,22 @@ class Variation:
 
 @dataclass(frozen=True)
 class Example:
-    """One picture as the network sees it: input (3, H, W) float32; target, counted (H/4, W/4)."""
+    """One picture as the network sees it: input (3, H, W) float32; target, counted (H/4, W/4).
+
+    `boxes` (N, 5): x0, y0, x1, y1 in pixels of the input, and the class (-1 for no name).
+    """
 
     image: NDArray[np.float32]
     target: NDArray[np.int64]
     counted: NDArray[np.float32]
     known: Known
     label: int
+    boxes: NDArray[np.float32]
 
 
 def vary(sample: Sample, bank: Sequence["Patch"], variation: Variation, rng: np.random.Generator) -> Example:
     """Draw one variation of a sample."""
-    pixels, places = _move(sample, variation, rng)
+    pixels, places, matrix = _move(sample, variation, rng)
     known, label = sample.known, sample.label
     chance = float(rng.random())
     if known == Known.NORMAL and chance < variation.paste and bank:
@@ -63,7 +68,8 @@ def vary(sample: Sample, bank: Sequence["Patch"], variation: Variation, rng: np.
     if not places.any() and known in (Known.MASK, Known.BOXES):
         known = Known.LABEL
     target, counted = map_targets(places)
-    return Example(normalise(_light(pixels, variation, rng)), target, counted, known, label)
+    boxes = move_boxes(sample.boxes, matrix, sample.canvas) if known == Known.BOXES else boxes_around(places)
+    return Example(normalise(_light(pixels, variation, rng)), target, counted, known, label, boxes)
 
 
 def map_targets(places: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -85,8 +91,8 @@ def map_targets(places: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[n
 
 def _move(
     sample: Sample, variation: Variation, rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Flip, zoom, stretch, turn and shift onto the canvas; what lies outside is mirrored."""
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.float64]]:
+    """Flip, zoom, stretch, turn and shift onto the canvas, by the map that is told; what lies outside is mirrored."""
     size = (sample.canvas.width, sample.canvas.height)
     empty = np.zeros((sample.canvas.height, sample.canvas.width), np.uint8)
     for attempt in range(4):
@@ -99,7 +105,7 @@ def _move(
         grown = size[0] * size[1] / sample.places.size
         if np.count_nonzero(places) >= KEPT * grown * np.count_nonzero(sample.places):
             break
-    return _warp(sample.pixels, matrix, size, cv2.INTER_LINEAR), places
+    return _warp(sample.pixels, matrix, size, cv2.INTER_LINEAR), places, matrix
 
 
 def _warp(

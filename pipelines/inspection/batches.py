@@ -16,18 +16,26 @@ from torch.nn import functional
 from core.train.losses import attention_loss, overlap_loss, yes_no_loss
 from pipelines.inspection.attention import Guide, Known, attend
 from pipelines.inspection.augment import Example, Patch, Variation, vary
+from pipelines.inspection.boxes import box_losses
+from pipelines.inspection.expert_network import ExpertOutputs
 from pipelines.inspection.network import Outputs, defect_logit
 from pipelines.inspection.options import Preset
 from pipelines.inspection.samples import Sample
 
+FIRST = 0.3  # weight of what stage 0 says of its own
+
 
 @dataclass(frozen=True)
 class Part:
-    """Pictures of one canvas: `image_BCHW`, what is known of them, and the share of the step's pictures they are."""
+    """Pictures of one canvas: `image_BCHW`, what is known of them, and the share of the step's pictures they are.
+
+    `boxes` holds the true boxes of each picture, (N, 5): x0, y0, x1, y1 in pixels and the class (-1 for no name).
+    """
 
     image_BCHW: Tensor
     guide: Guide
     share: float
+    boxes: tuple[Tensor, ...]
 
     def to(self, device: torch.device) -> "Part":
         """Return the part on a device."""
@@ -39,7 +47,7 @@ class Part:
             guide.class_B.to(device),
             guide.progress,
         )
-        return Part(self.image_BCHW.to(device), moved, self.share)
+        return Part(self.image_BCHW.to(device), moved, self.share, tuple(boxes.to(device) for boxes in self.boxes))
 
 
 def draw_step(
@@ -62,7 +70,8 @@ def _stack(examples: list[Example], share: float, progress: float) -> Part:
         torch.tensor([example.label for example in examples]),
         progress,
     )
-    return Part(image.contiguous(memory_format=torch.channels_last), guide, share)
+    boxes = tuple(torch.from_numpy(example.boxes) for example in examples)
+    return Part(image.contiguous(memory_format=torch.channels_last), guide, share, boxes)
 
 
 class Pools:
@@ -111,7 +120,17 @@ def step_losses(network: nn.Module, parts: Sequence[Part], *, label: float = 0.3
 
 def _part_losses(network: nn.Module, part: Part, weight: float) -> dict[str, Tensor]:
     outputs: Outputs = network(part.image_BCHW)
-    guide = part.guide
+    losses = answer_losses(outputs, part.guide, weight)
+    if isinstance(outputs, ExpertOutputs):
+        losses |= box_losses(outputs.box_B4hw, outputs.box_BKhw, part.boxes, part.guide.known_B)
+        losses["mixing"] = outputs.mixing
+        if outputs.first is not None:
+            losses["first"] = FIRST * torch.stack(list(answer_losses(outputs.first, part.guide, weight).values())).sum()
+    return losses
+
+
+def answer_losses(outputs: Outputs, guide: Guide, weight: float) -> dict[str, Tensor]:
+    """Return the losses of map, image score and class by name; `weight` is that of the class."""
     logit_Bhw = defect_logit(outputs.map_BKhw)
     attention, target = attend(logit_Bhw.sigmoid(), guide)
     masked = (guide.known_B == Known.MASK).float()

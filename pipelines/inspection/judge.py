@@ -15,6 +15,7 @@ from core.batch import Batch
 from core.errors import AssayError
 from core.runtime.engine import Engine
 from data.records import StationImage
+from pipelines.inspection.box_regions import LEAST_SCORE, name_boxes, read_boxes
 from pipelines.inspection.prepare import canvas_for, has_contrast, prepare
 from pipelines.inspection.regions import Region, find_regions, heat_of, scale_to
 from pipelines.inspection.thresholds import Zones
@@ -59,17 +60,19 @@ class Judgement:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the network said of one picture: probability, map (K, h, w), class logits (K,)."""
+    """What the network said of one picture: probability, map (K, h, w), class logits (K,), boxes where it tells any."""
 
     probability: float
     map_Khw: NDArray[np.float32]
     logit_K: NDArray[np.float64]
+    boxes_Chw: NDArray[np.float32] | None
 
 
 def judge(image: StationImage, engine: Engine, *, heatmap: bool = False, all_regions: bool = False) -> Judgement:
     """Judge one picture. What cannot be judged is `unknown`, never `pass`.
 
-    `all_regions` tells regions at the threshold of pictures that pass too, and no others (for evaluation).
+    `all_regions` tells regions at the threshold of pictures that pass too, and no others (for evaluation); of a network
+    that tells boxes, all boxes that are not plainly nothing, each with its score.
     """
     return judge_many([image], engine, heatmap=heatmap, all_regions=all_regions)[0]
 
@@ -110,10 +113,16 @@ def _see_alike(images: Sequence[StationImage], engine: Engine, size_px: int) -> 
         prediction = engine.predict(Batch(inputs={"image": inputs}))
     except AssayError as error:
         return [unknown(image.image_id, image.path, f"{error.code}: {error}") for image in images]
-    maps, logits = prediction.outputs["defect_map"], prediction.outputs["label_logits"]
+    outputs = prediction.outputs
+    boxes = outputs.get("boxes")
     return [
-        _Seen(float(probability), np.asarray(map_Khw, np.float32), np.asarray(logit_K, np.float64))
-        for probability, map_Khw, logit_K in zip(prediction.probability, maps, logits, strict=True)
+        _Seen(
+            float(probability),
+            np.asarray(outputs["defect_map"][place], np.float32),
+            np.asarray(outputs["label_logits"][place], np.float64),
+            None if boxes is None else np.asarray(boxes[place], np.float32),
+        )
+        for place, probability in enumerate(prediction.probability)
     ]
 
 
@@ -125,9 +134,13 @@ def _answer(image: StationImage, seen: _Seen, engine: Engine, *, heatmap: bool, 
     verdict = zones.verdict(seen.probability)
     regions: tuple[Region, ...] = ()
     line = float(decision["region_threshold"])
-    if all_regions:
+    if seen.boxes_Chw is not None and (all_regions or verdict != "pass"):
+        heat = scale_to(heat_of(seen.map_Khw), image.height_px, image.width_px)
+        least = LEAST_SCORE if all_regions else float(decision["box_threshold"])
+        regions = name_boxes(read_boxes(seen.boxes_Chw, heat, least), heat, names, line)
+    elif all_regions:
         regions = find_regions(seen.map_Khw, image.height_px, image.width_px, names, line)
-    elif verdict != "pass":
+    if verdict != "pass" and not regions and not all_regions:
         regions = _regions_of(image, seen.map_Khw, names, line)
     return Judgement(
         image_id=image.image_id,

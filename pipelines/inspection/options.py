@@ -58,6 +58,8 @@ class Preset:
     frozen: int = 3  # first blocks of the given trunk that do not learn
     ema: float = 0.98
     label: float = 0.3  # weight of the loss of the class
+    network: Literal["pyramid", "experts"] = "pyramid"
+    pretrain_steps: int = 0  # of masked-patch pretraining on all pictures, without their labels
     variation: Variation = field(default_factory=Variation)
 
 
@@ -66,5 +68,5 @@ PRESETS = {
     # learns one product line from nothing in about a minute; what is drawn has no name, so nothing is drawn
     "demo": Preset(steps=420, lr=8e-3, label=1.0, variation=Variation(draw=0.0)),
     "fast": Preset(steps=450),
-    "full": Preset(steps=1600, ema=0.995),
+    "full": Preset(steps=500, label=1.0, ema=0.99, network="experts", pretrain_steps=100),
 }

@@ -4,7 +4,7 @@ Legend: H, W of the kept picture; K defect classes, numbered 1..K in the order o
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -28,7 +28,8 @@ class Sample:
     """One picture for training.
 
     `pixels` is (H, W) uint8 where all channels are equal, else (H, W, 3). `places` is (H, W) uint8 (0, 1..K, UNNAMED)
-    or None where nobody said where the defect lies. `label` is 0 (none), 1..K, or -1 for no name.
+    or None where nobody said where the defect lies. `label` is 0 (none), 1..K, or -1 for no name. `boxes` (N, 5) are
+    the boxes that were given, as x0, y0, x1, y1 in pixels of `pixels`, and the class (-1 for no name).
     """
 
     pixels: NDArray[np.uint8]
@@ -37,6 +38,7 @@ class Sample:
     label: int
     group: str
     canvas: Canvas
+    boxes: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 5), np.float32))
 
 
 def label_names(images: Sequence[LabelledImage]) -> tuple[str, ...]:
@@ -75,7 +77,17 @@ def _load(image: LabelledImage, labels: Sequence[str], size_px: int) -> Sample:
         size = (round(canvas.width * ROOM), round(canvas.height * ROOM))
         kept = np.asarray(cv2.resize(kept, size, interpolation=cv2.INTER_AREA), np.uint8)
         places = None if places is None else _shrink(places, size)
-    return Sample(kept, places, known, _label(image, labels), image.group or image.path.stem, canvas)
+    boxes = _boxes(image, labels, kept.shape[1] / pixels.shape[1], kept.shape[0] / pixels.shape[0])
+    return Sample(kept, places, known, _label(image, labels), image.group or image.path.stem, canvas, boxes)
+
+
+def _boxes(image: LabelledImage, labels: Sequence[str], scale_x: float, scale_y: float) -> NDArray[np.float32]:
+    rows = [
+        (box.x1, box.y1, box.x2, box.y2, labels.index(box.label) + 1 if box.label in labels else -1)
+        for box in image.boxes
+    ]
+    scale_5 = np.array([scale_x, scale_y, scale_x, scale_y, 1.0], np.float32)
+    return np.asarray(np.array(rows, np.float32).reshape(-1, 5) * scale_5, np.float32)
 
 
 def _label(image: LabelledImage, labels: Sequence[str]) -> int:

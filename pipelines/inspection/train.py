@@ -8,7 +8,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +18,25 @@ from torch import nn
 
 from core.encoders.image import open_trunk
 from core.errors import GateError, InputError
-from core.runtime.bundle import Bundle, Golden, write_bundle
-from core.runtime.calibrate import Calibrator, fit_calibrator
-from core.runtime.engine import Engine, logistic
-from core.runtime.export import ParityReport, export_onnx
-from core.runtime.sessions import OnnxRunner
+from core.runtime.bundle import Bundle, write_bundle
+from core.runtime.engine import Engine
+from core.train.cores import half_of_the_cores
 from core.train.loop import Losses, TrainOptions, TrainReport, train
 from data.inspection.split_file import LabelledImage, located
-from pipelines.inspection.ahead import ahead, half_of_the_cores
+from pipelines.inspection.ahead import ahead
 from pipelines.inspection.augment import cut_patches
 from pipelines.inspection.batches import Part, Pools, step_losses, steps_of
 from pipelines.inspection.evaluate import Evaluation, evaluate_images
+from pipelines.inspection.expert_network import ExpertNet
 from pipelines.inspection.holdout import check_apart, hold_out
-from pipelines.inspection.network import DefectNet, ServedNet
+from pipelines.inspection.network import DefectNet
 from pipelines.inspection.options import PRESETS, InspectionOptions, Preset
-from pipelines.inspection.prepare import STRIDE
+from pipelines.inspection.pretrain import pretrain
 from pipelines.inspection.samples import Sample, label_names, load_samples
-from pipelines.inspection.thresholds import choose_region_threshold, choose_zones
-from pipelines.inspection.validate import Validation, validate
+from pipelines.inspection.ship import TOLERANCE, Exported, bundle_parts, export_network
+from pipelines.inspection.validate import validate
 
-KIND = "inspection"
 STEPS_PER_EPOCH = 20
-FEWEST_TO_CALIBRATE = 10  # validation pictures of each kind; below, the head's own probability is used
-GOLDEN_TOLERANCE = 1e-3
 Progress = Callable[[float, str], None]
 
 
@@ -50,29 +46,34 @@ def train_inspection(
     options: InspectionOptions,
     folder: Path,
     progress: Progress = lambda share, words: None,
+    *,
+    unlabelled: Sequence[LabelledImage] = (),
 ) -> Bundle:
     """Train and write a bundle into `folder`. Without validation pictures a fifth of the groups is held out.
+
+    `unlabelled` pictures join the self-supervised start of a preset that has one; their labels are not looked at.
 
     Raises InputError for pictures, masks or options that cannot be used (a group in both splits, no picture of any
     defect), GateError for a floor that is missed or an export that differs from torch.
     """
     learned, held = _regime(train_images, options), tuple(valid_images)
     if held:
-        check_apart(learned, held)
+        check_apart([*learned, *unlabelled], held)
     else:
         learned, held = hold_out(learned, share=0.2, seed=options.seed)
     labels = label_names([*learned, *held])
     samples = load_samples(learned, labels, options.size_px, _part_of(progress, 0.0, 0.03))
     torch.manual_seed(options.seed)
-    network = _network(options, len(labels))
+    network = make_network(options, len(labels))
     with half_of_the_cores():
-        report = _learn(network, samples, options, _part_of(progress, 0.03, 0.92))
+        if isinstance(network, ExpertNet):
+            start(network, [*samples, *bare_samples(unlabelled, options)], options, _part_of(progress, 0.03, 0.1))
+        report = learn(network, samples, options, _part_of(progress, 0.1, 0.92))
     with tempfile.TemporaryDirectory() as draft:
-        onnx = Path(draft) / "network.onnx"
-        parity = _export(network, onnx, options.size_px)
-        found = validate(held, onnx, options.size_px, _part_of(progress, 0.92, 0.96))
-        written = _bundle_parts(onnx, found, labels, options)
-        about = _about(train_images, held, samples, options, report, parity)
+        exported = export_network(network, Path(draft), options.size_px)
+        found = validate(held, exported.run, labels, options.size_px, _part_of(progress, 0.92, 0.96))
+        written = bundle_parts(exported, found, labels, options)
+        about = _about(train_images, held, samples, options, report, exported)
         trial = write_bundle(Path(draft) / "trial", metrics={}, about=about, **written)
         measured = evaluate_images(held, Engine.open(trial, device="cpu"), _part_of(progress, 0.96, 1.0))
         _check_floors(measured, options)
@@ -95,9 +96,12 @@ def _regime(images: Sequence[LabelledImage], options: InspectionOptions) -> tupl
     return kept
 
 
-def _network(options: InspectionOptions, classes: int) -> DefectNet:
-    trunk = open_trunk(options.weights, frozen=PRESETS[options.preset].frozen)
-    return DefectNet(trunk, classes, options.size_px).to(_device(options))
+def make_network(options: InspectionOptions, classes: int) -> DefectNet | ExpertNet:
+    """Return the preset's network before anything is learned, on its device."""
+    preset = PRESETS[options.preset]
+    trunk = open_trunk(options.weights, frozen=preset.frozen)
+    make = ExpertNet if preset.network == "experts" else DefectNet
+    return make(trunk, classes, options.size_px).to(_device(options))
 
 
 def _device(options: InspectionOptions) -> torch.device:
@@ -105,7 +109,24 @@ def _device(options: InspectionOptions) -> torch.device:
     return torch.device("cuda" if wants else "cpu")
 
 
-def _learn(network: DefectNet, samples: list[Sample], options: InspectionOptions, progress: Progress) -> TrainReport:
+def bare_samples(images: Sequence[LabelledImage], options: InspectionOptions) -> list[Sample]:
+    """Read pictures without a look at what their labels say."""
+    plain = [replace(image, label="free", defective=False, mask=None, boxes=()) for image in images]
+    return load_samples(plain, (), options.size_px, lambda share, words: None)
+
+
+def start(network: ExpertNet, samples: Sequence[Sample], options: InspectionOptions, progress: Progress) -> None:
+    """Pretrain on the pictures alone, where the preset asks for it and the trunk already sees something."""
+    preset = PRESETS[options.preset]
+    if preset.pretrain_steps and options.weights != "none":
+        folder = None if options.resume is None else options.resume / "pretrained"
+        pretrain(network, samples, preset, options.seed, folder, progress, _origin(samples, options))
+
+
+def learn(
+    network: DefectNet | ExpertNet, samples: list[Sample], options: InspectionOptions, progress: Progress
+) -> TrainReport:
+    """Train by the labels that the samples have."""
     preset = PRESETS[options.preset]
     pools, bank = Pools(samples), cut_patches(samples)
     device = _device(options)
@@ -145,57 +166,6 @@ def _origin(samples: Sequence[Sample], options: InspectionOptions) -> str:
     return digest.hexdigest()
 
 
-def _export(network: DefectNet, path: Path, size_px: int) -> ParityReport:
-    served = ServedNet(network.to("cpu"))
-    generator = torch.Generator().manual_seed(0)
-    side = max(STRIDE, size_px // STRIDE * STRIDE)
-    example = torch.randn(1, 3, side, side + STRIDE, generator=generator) * 0.4
-    return export_onnx(served, {"image": example}, path, dynamic={"image": (0, 2, 3)}, tolerance=1e-3)
-
-
-def _bundle_parts(onnx: Path, found: Validation, labels: tuple[str, ...], options: InspectionOptions) -> dict[str, Any]:
-    """What of a bundle depends on validation: calibration, decision, golden answers."""
-    calibrator = _calibrator(found)
-    p_B = logistic(found.margin_B) if calibrator is None else calibrator(found.margin_B)
-    zones = choose_zones(
-        found.yes_B,
-        p_B,
-        found.groups,
-        missed=options.cost_missed,
-        false=options.cost_false,
-        target_rate=options.target_rate,
-        seed=options.seed,
-    )
-    decision = zones.to_json() | {
-        "labels": list(labels),
-        "size_px": options.size_px,
-        "region_threshold": choose_region_threshold([found.pixels]),
-    }
-    return {
-        "kind": KIND,
-        "name": options.name,
-        "parts": {"network": ("onnx", onnx)},
-        "spec": {"input": "image", "size_px": options.size_px, "labels": list(labels)},
-        "decision": decision,
-        "calibration": None if calibrator is None else calibrator.to_json(),
-        "golden": _golden(onnx, options.size_px),
-    }
-
-
-def _calibrator(found: Validation) -> Calibrator | None:
-    positives = int(found.yes_B.sum())
-    if min(positives, len(found.yes_B) - positives) < FEWEST_TO_CALIBRATE:
-        return None
-    return fit_calibrator(found.margin_B, found.yes_B.astype(np.float64))
-
-
-def _golden(onnx: Path, size_px: int) -> Golden:
-    side = max(STRIDE, size_px // 2 // STRIDE * STRIDE)
-    image = np.random.default_rng(0).normal(0, 0.4, (1, 3, side, side)).astype(np.float32)
-    outputs = OnnxRunner(onnx, device="cpu").run({"image": image})
-    return Golden(inputs={"image": image}, outputs=outputs, tolerance=GOLDEN_TOLERANCE)
-
-
 def _check_floors(measured: Evaluation, options: InspectionOptions) -> None:
     for name, floor in options.floors.items():
         metric = measured.metrics.get(name)
@@ -212,7 +182,7 @@ def _about(
     samples: Sequence[Sample],
     options: InspectionOptions,
     report: TrainReport,
-    parity: ParityReport,
+    exported: Exported,
 ) -> dict[str, Any]:
     names = json.dumps([[image.name, image.label] for image in (*train_images, *held)])
     chosen = {name: value for name, value in asdict(options).items() if name not in ("resume", "floors")}
@@ -227,7 +197,8 @@ def _about(
         "preset": options.preset,
         "versions": {"torch": torch.__version__, "numpy": np.__version__},
         "training": {"steps": report.steps, "precision": report.precision, "last": dict(report.history[-1])},
-        "parity": {"worst": parity.worst, "tolerance": parity.tolerance},
+        "parity": {"worst": max(one.worst for one in exported.parity.values()), "tolerance": TOLERANCE},
+        "operations": dict(exported.operations),
     }
 
 

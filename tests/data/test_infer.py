@@ -109,3 +109,11 @@ def test_a_category_that_is_text_na_is_a_category() -> None:
     column = infer_spec(frame, target="bad").columns[0]
     assert column.categories == ("DE", "FR", "NA")
     assert column.missing_rate == 0.25
+
+
+def test_numbers_beyond_what_the_gate_lets_pass_teach_nothing() -> None:
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 1e300] * 5, "huge": [1e300, -1e300] * 10, "y": [0, 1] * 10})
+    spec = infer_spec(frame, target="y")
+    assert [column.name for column in spec.columns] == ["x"]
+    assert (spec.columns[0].soft_high, spec.columns[0].mean) == (3.0, 2.0)
+    assert "every value is missing or beyond 1e+15" in spec.notes[0]

@@ -12,7 +12,8 @@ from apps.store.results import ResultFilter, page
 from tests.apps.gateway.small_house import House, loans
 
 FIELDS = {
-    "id", "score", "probability", "decision", "reasons", "model", "model_version", "error", "warnings", "latency_ms",
+    "id", "score", "probability", "decision", "reasons", "attribution", "model", "model_version", "error", "warnings",
+    "latency_ms",
 }  # fmt: skip
 
 
@@ -35,6 +36,7 @@ def test_an_application_is_scored_with_reasons(house: House) -> None:
     assert set(answer) == FIELDS
     assert answer["decision"] in ("approve", "review", "decline")
     assert 0 < answer["probability"] < 1
+    assert answer["attribution"] == "exact"
     assert 0 < len(answer["reasons"]) <= 4
     assert {"code", "words", "contribution", "feature", "value", "text"} <= set(answer["reasons"][0])
     assert (answer["model"], answer["model_version"], answer["error"]) == ("loans", 1, None)

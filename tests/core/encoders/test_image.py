@@ -110,9 +110,24 @@ def test_a_pickled_object_is_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])
 def test_torchvision_networks_are_cut_at_the_same_strides(name: str) -> None:
     trunk = cut_stages(load_torchvision().models.get_model(name))
-    maps = trunk(torch.zeros(1, 3, 64, 64))
-    assert [map_.shape[-1] for map_ in maps] == [16, 8, 4, 2]
+    maps = trunk(torch.zeros(1, 3, 64, 96))
+    assert [tuple(map_.shape[2:]) for map_ in maps] == [(16, 24), (8, 12), (4, 6), (2, 3)]
     assert tuple(map_.shape[1] for map_ in maps) == trunk.channels
+
+
+def test_swin_cut_into_stages_gives_what_the_whole_network_gives() -> None:
+    torch.manual_seed(0)
+    network = load_torchvision().models.get_model("swin_v2_t", weights=None).eval()
+    trunk = cut_stages(network)
+    image = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        maps = trunk(image * 2 - 1)
+        wanted = network((image - trunk.mean_C11) / trunk.spread_C11)
+        assert torch.allclose(
+            network.head(network.norm(maps[-1].permute(0, 2, 3, 1)).mean(dim=(1, 2))), wanted, atol=1e-4
+        )
+    assert [tuple(map_.shape[1:]) for map_ in maps] == [(96, 16, 16), (192, 8, 8), (384, 4, 4), (768, 2, 2)]
+    assert trunk.channels == (96, 192, 384, 768)
 
 
 def test_torchvision_weights_that_are_not_on_disk_are_refused_with_their_address(

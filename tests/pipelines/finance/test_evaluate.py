@@ -7,6 +7,7 @@ import pytest
 
 from core.errors import InputError
 from core.metrics.binary import auc
+from core.runtime.engine import Engine
 from pipelines.finance.evaluate import evaluate_table
 from pipelines.finance.score import score_table
 
@@ -54,3 +55,29 @@ def test_without_a_target_or_rows_there_is_a_clear_word(trained) -> None:
         evaluate_table(trained.test.assign(default_12m=np.nan), trained.engine)
     with pytest.raises(InputError, match="'7'"):
         evaluate_table(trained.test.assign(default_12m=7), trained.engine)
+
+
+def test_a_cascade_shows_what_its_exits_save_and_cost(cascade: Engine, trained) -> None:
+    found = json.loads(json.dumps(evaluate_table(trained.test, cascade, draws=20).to_json(), allow_nan=False))
+    exits = found["exits"]
+    rows = [stage["rows"] for stage in exits["stages"]]
+    assert [stage["part"] for stage in exits["stages"]] == ["trees", "network"]
+    assert sum(rows) == len(trained.test)
+    assert 0 < rows[0] < len(trained.test)
+    assert exits["operations"]["saved"] == pytest.approx(0.9 * exits["stages"][0]["share"])
+    assert exits["with_exits"]["auc"] == found["auc"]["value"]
+    assert exits["with_exits"]["log_loss"] == pytest.approx(found["log_loss"]["value"])
+    patient = evaluate_table(trained.test, cascade.patient(), draws=20)
+    assert exits["without"]["auc"] == patient.metrics["auc"].value
+    assert patient.exits is not None
+    assert patient.exits["operations"]["saved"] == 0
+    zones = [evaluate_table(trained.test, engine, draws=20).decisions for engine in (cascade, cascade.patient())]
+    assert exits["decisions_changed"] >= abs(zones[0]["decline"]["rows"] - zones[1]["decline"]["rows"])
+
+
+def test_trees_alone_show_no_exits_and_one_class_has_no_ranking(cascade: Engine, trained) -> None:
+    assert "exits" not in evaluate_table(trained.test, trained.engine, draws=20).to_json()
+    good = trained.test[trained.test["default_12m"] == 0]
+    exits = evaluate_table(good, cascade, draws=20).exits
+    assert exits is not None
+    assert exits["without"]["auc"] is None

@@ -6,6 +6,8 @@ import pytest
 
 from core.errors import InputError
 from data.records import LoanCase
+from data.spec import FeatureSpec
+from pipelines.finance.features import extract, to_batch
 from pipelines.finance.score import score, score_table
 from pipelines.finance.scorecard import Scale
 
@@ -146,3 +148,17 @@ def test_scoring_imports_neither_torch_nor_lightgbm(trained) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_cascade_is_scored_and_explained_like_trees(cascade, trained) -> None:
+    scored = score_table(trained.test, cascade, ids=trained.test["application_id"], reasons_for="all")
+    assert scored.failed == 0
+    assert scored.frame["reason_1"].notna().all()
+    spec = FeatureSpec.from_json(cascade.bundle.manifest.spec)
+    batch = to_batch(extract(trained.test, spec).values)
+    early = cascade.predict(batch).outputs["exit"] == 0
+    exact, found = trained.engine.contributions(batch), cascade.contributions(batch)
+    np.testing.assert_allclose(found[early], exact[early], atol=1e-12)
+    network = found[~early, :-1] - 0.9 * exact[~early, :-1]
+    signs = np.nan_to_num(np.sign(batch.inputs["table"][~early]))
+    np.testing.assert_allclose(network, 0.2 * signs * np.linspace(-0.2, 0.2, network.shape[1]), atol=1e-5)

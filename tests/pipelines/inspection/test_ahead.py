@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-import torch
 
-from pipelines.inspection.ahead import ahead, half_of_the_cores
+from pipelines.inspection.ahead import ahead
 
 
 def test_items_come_in_their_order_and_none_is_lost() -> None:
@@ -28,10 +27,3 @@ def test_leaving_early_ends_the_thread() -> None:
     for item in ahead(range(1000)):
         if item == 3:
             break
-
-
-def test_the_number_of_threads_is_given_back() -> None:
-    before = torch.get_num_threads()
-    with half_of_the_cores():
-        assert 1 <= torch.get_num_threads() <= before
-    assert torch.get_num_threads() == before
