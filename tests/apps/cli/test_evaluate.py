@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from apps import cli
 from pipelines.finance import credit
 from pipelines.finance.exits import StageDraft
+from pipelines.finance.judging import TOLERANCES
 
 
 def network() -> bytes:
@@ -70,7 +71,7 @@ def test_a_cascade_is_trained_evaluated_and_shown(table: Path, capsys: pytest.Ca
     shown = json.loads(capsys.readouterr().out)
     assert shown["attribution"] == "trees exact; network by masking"
     assert shown["manifest"]["format"] == 2
-    assert [cost["tolerance"] for cost in shown["metrics"]["exits"]] == [1e-4, 2e-4, 5e-4, 1e-3, 2e-3]
+    assert [cost["tolerance"] for cost in shown["metrics"]["exits"]] == list(TOLERANCES)
     out = table.with_name("scored.csv")
     assert cli.run(["score", "two", "--data", str(table), "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["attribution"] == "trees exact; network by masking"
