@@ -26,9 +26,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)  ## the main job, both domains, on generated data
 	@$(BIN)/assay demo
 
-test: $(STAMP)  ## checks, then all tests
+test: $(STAMP)  ## checks, then the tests; SLOW=1: those of more than ten seconds too
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(if $(SLOW),,-m "not slow")
 
 check: $(STAMP)  ## ruff, mypy strict, direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy && $(BIN)/lint-imports

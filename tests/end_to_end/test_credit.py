@@ -119,6 +119,7 @@ def test_a_floor_that_is_missed_ends_with_code_three_and_keeps_the_champion(hous
     assert house.assay("models", "list", "--json").document[0]["version"] == 1
 
 
+@pytest.mark.slow
 def test_a_scheduled_job_runs_and_runs_again(house, loans: Path, tmp_path: Path) -> None:
     out = tmp_path / "nightly.csv"
     data = ["--model", "loans", "--data", loans, "--out", out, "--reasons", 0]

@@ -53,6 +53,7 @@ def manifest(home: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_with_the_same_model(table: Path, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     end(begin(table, whole))

@@ -87,6 +87,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(settings: Settings, tmp
     assert kills >= 2
 
 
+@pytest.mark.slow
 def test_a_chunk_that_kills_its_worker_every_time_stops_no_other(settings: Settings, tmp_path: Path) -> None:
     job = make_job(settings, tmp_path)
     with worker(settings, "aborts_on_chunk_2", lease_s=60):

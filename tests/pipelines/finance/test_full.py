@@ -125,6 +125,7 @@ def test_the_evaluation_says_where_rows_left(engine: Engine) -> None:
     assert exits["operations"]["saved"] > 0.05
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_ends_with_the_same_bundle(bundle: Bundle, tmp_path: Path) -> None:
     options = replace(OPTIONS, resume=tmp_path / "run")
 

@@ -87,6 +87,7 @@ def test_what_leaves_early_runs_no_second_stage_and_the_rest_answers_as_before(f
             np.testing.assert_allclose(some.outputs[name][place], wanted.outputs[name][place], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on_and_gives_the_same_answers(
     surfaces: SimpleNamespace, options: InspectionOptions, full: Engine, tmp_path: Path
 ) -> None:
