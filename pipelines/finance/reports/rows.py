@@ -55,3 +55,11 @@ class Table:
 
     before: tuple[TextRow, ...]
     rows: tuple[TextRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a reader found: the visible text, that all places count in, and its tables in their order."""
+
+    text: str
+    tables: tuple[Table, ...]
