@@ -63,6 +63,9 @@ def credit(
     series: Annotated[
         bool, typer.Option("--series", help="with full: read numbered columns (BILL1 .. BILL6) as histories too")
     ] = False,
+    experts: Annotated[
+        str, typer.Option(help="with full: tiny (8 experts), base (32), wide (128) or grouped (128 in 16 groups)")
+    ] = "tiny",
     seed: Seed = 0,
     cost: Cost = None,
     target_rate: TargetRate = None,
@@ -101,7 +104,7 @@ def credit(
         name=name,
         device=settings.device,
         resume=run,
-        network=NetworkOptions(history=series),
+        network=NetworkOptions(history=series, experts=experts),
     )
     text = [column for column in (id_column, group) if column]
     train = read_table(data, text=text, where=chosen)

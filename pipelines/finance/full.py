@@ -19,6 +19,7 @@ import torch
 from core.cost import count_model
 from core.errors import InputError
 from core.model import AssayModel
+from core.moe.options import count
 from core.runtime.export import export_onnx
 from core.train.cores import half_of_the_cores
 from data.spec import FeatureSpec
@@ -60,7 +61,7 @@ def fit_full(
     stack = fit_stack(_left_out(trees, rows, options.seed), networks.left_out_margin_B, rows.y_B)
     trees_MB = tree_model.margins(trees.fold_texts, valid_rows.x_BF)
     about = tree_model.about(trees)
-    about |= {"stack": stack.to_json(), "network": _about(networks, spec, fit_rows)}
+    about |= {"stack": stack.to_json(), "network": _about(networks, spec, fit_rows, options.network)}
     if not stack.listens:
         return tree_model.tree_model(trees, trees_MB, about)
     progress(0.77, f"exporting {len(networks.served.networks)} networks")
@@ -158,7 +159,7 @@ def _origin(rows: TrainingRows, unlabelled_UF: Floats, spec: FeatureSpec, shape:
     return digest.hexdigest()
 
 
-def _about(networks: Networks, spec: FeatureSpec, fit_rows: Labelled) -> dict[str, Any]:
+def _about(networks: Networks, spec: FeatureSpec, fit_rows: Labelled, shape: NetworkOptions) -> dict[str, Any]:
     report, served = networks.report, networks.served
     return {
         "rows_without_label": len(fit_rows.unlabelled_UF),
@@ -170,6 +171,8 @@ def _about(networks: Networks, spec: FeatureSpec, fit_rows: Labelled) -> dict[st
         "best_step": report.best_step,
         "left_out_log_loss": -max(found["gain"] for found in report.evaluations),
         "experts": {
+            "preset": shape.experts,
+            "layer": str(count(shape.moe)),
             "load_entropy_mean": float(np.mean([balance.entropy for balance in networks.balance])),
             "max_violation_worst": max(balance.max_violation for balance in networks.balance),
             "dead_share_worst": max(balance.dead_share for balance in networks.balance),

@@ -25,7 +25,6 @@ from core.encoders.table import TableEncoder
 from core.fusion.adapters import Projection, Summary
 from core.model import AssayModel, ModelOptions, ModelOutputs, table_model
 from core.moe.balance import Balance, run_balance
-from core.moe.options import tiny
 from core.train.loop import Losses, Progress, TrainOptions, TrainReport, train
 from data.spec import Column, FeatureSpec
 from pipelines.finance.history import History, HistoryReader, series_options
@@ -34,7 +33,6 @@ from pipelines.finance.network_options import NetworkOptions
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ROWS_A_RUN = 4096  # that are judged at once
-TOP_K = 2  # experts that a token goes to
 SAVED_EPOCHS = 4  # between two checkpoints, or half a minute
 STEPS_AT_LEAST = 12  # in an epoch: small tables get small batches
 
@@ -110,7 +108,7 @@ def make_network(table: TableOptions, options: NetworkOptions, history: History 
     trunk = TrunkOptions(
         width=options.width,
         depth=options.depth,
-        moe=tiny(options.width, options.hidden, top_k=TOP_K),
+        moe=options.moe,
         dropout=options.dropout,
     )
     if history is None:
@@ -183,7 +181,7 @@ class _Learner:
     """The rows on the device, cut into steps: every step has a batch of each network's own rows."""
 
     def __init__(self, rows: LearningRows, options: NetworkOptions, seed: int, device: torch.device) -> None:
-        self.folds, self.seed = rows.folds, seed
+        self.folds, self.seed, self.top_k = rows.folds, seed, options.moe.top_k
         self.x_BF = single(rows.x_BF).to(device)
         self.y_B = torch.as_tensor(rows.y_B, dtype=torch.float32, device=device)
         fewest = min(len(fitted) for fitted, _ in rows.folds)
@@ -231,15 +229,15 @@ class _Learner:
                 part = torch.from_numpy(out[first : first + ROWS_A_RUN])
                 answer = model.answer(at, self.x_BF[part.to(self.x_BF.device)])
                 margin_B[part.numpy()] = answer.margin_SB[-1].double().cpu().numpy()
-                batches.append(_balances(answer))
+                batches.append(_balances(answer, self.top_k))
             loads += [run_balance(of_block) for of_block in zip(*batches, strict=True)]
         return margin_B, tuple(loads)
 
 
-def _balances(outputs: ModelOutputs) -> list[Balance]:
+def _balances(outputs: ModelOutputs, top_k: int) -> list[Balance]:
     """How a batch spread over the experts of each block."""
     tokens = outputs.tokens.mask_BT.sum()
-    return [Balance(load_E=tuple(load_E.tolist()), tokens=int(tokens), top_k=TOP_K) for load_E in outputs.load_LE]
+    return [Balance(load_E=tuple(load_E.tolist()), tokens=int(tokens), top_k=top_k) for load_E in outputs.load_LE]
 
 
 @torch.no_grad()

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from core.errors import InputError
+from core.moe.options import PRESETS, MoEOptions
+
 MANY_ROWS = 30_000
 
 
@@ -17,6 +20,7 @@ class NetworkOptions:
     members_of_many: int = 4  # the same for tables of more than 30,000 rows, which need less of an ensemble
     depth: int = 2  # blocks of experts
     hidden: int = 32  # of an expert
+    experts: str = "tiny"  # preset of core.moe.options: how many experts, how many a token goes to
     dropout: float = 0.1
     history: bool = False  # whether numbered columns that are a history are read as a series too
     history_width: int = 32  # of a token of the series
@@ -28,6 +32,15 @@ class NetworkOptions:
     most_rows: int = 1024  # in a step, of each network
     most_epochs: int = 40
     patience: int = 4  # epochs without gain
+
+    def __post_init__(self) -> None:
+        if self.experts not in PRESETS:
+            raise InputError(f"experts must be one of {', '.join(PRESETS)}, got {self.experts!r}", code="BAD_OPTION")
+
+    @property
+    def moe(self) -> MoEOptions:
+        """The layers of experts."""
+        return PRESETS[self.experts](self.width, self.hidden)
 
     def for_rows(self, rows: int) -> "NetworkOptions":
         """Return the options for so many training rows."""

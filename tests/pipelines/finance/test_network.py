@@ -1,5 +1,6 @@
 """Networks over a table: one a fold, trained together, answering for the rows that they did not learn from."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.errors import InputError
 from core.metrics.binary import auc
 from core.runtime.export import export_onnx
 from core.runtime.sessions import OnnxRunner
@@ -160,3 +162,34 @@ def test_pretrained_weights_are_where_learning_starts() -> None:
     for network in found.served.networks:
         weights = network.state_dict()
         assert all(torch.allclose(weights[name], start[name], atol=1e-5) for name in start)
+
+
+@pytest.mark.parametrize(("experts", "of_a_token"), [("base", 2), ("wide", 4), ("grouped", 4)])
+def test_other_presets_of_experts_learn_and_export_too(experts: str, of_a_token: int, tmp_path: Path) -> None:
+    shape = replace(SMALL, experts=experts, most_epochs=2)
+    learning = rows(300, 2)
+    table = table_options(SPEC, learning.x_BF, shape)
+    found = fit_networks(
+        learning,
+        table,
+        shape,
+        seed=0,
+        device=torch.device("cpu"),
+        folder=None,
+        progress=lambda share, words: None,
+    )
+    assert {len(balance.load_E) for balance in found.balance} == {shape.moe.experts}
+    assert all(1 <= balance.experts_per_token <= of_a_token for balance in found.balance)
+    x_BF = single(learning.x_BF[:7])
+    given_BF = torch.ones_like(x_BF)
+    export_onnx(found.served.eval(), {"table": x_BF, "given": given_BF}, tmp_path / "network.onnx")
+    with torch.no_grad():
+        expected = found.served(x_BF, given_BF)["margin"].numpy()
+    runner = OnnxRunner(tmp_path / "network.onnx", device="cpu", threads=1)
+    inputs = {"table": x_BF.numpy(), "given": given_BF.numpy()}
+    np.testing.assert_allclose(runner.run(inputs)["margin"], expected, atol=1e-4)
+
+
+def test_an_unknown_preset_of_experts_is_refused() -> None:
+    with pytest.raises(InputError, match="experts must be one of tiny, base, wide, grouped, got 'many'"):
+        NetworkOptions(experts="many")
