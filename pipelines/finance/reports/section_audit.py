@@ -9,8 +9,9 @@ _LOOK = 2_500  # characters after the heading in which the auditor says "we have
 _HEADS = {
     "en": re.compile(
         r"^[ \t#*]*(?:\d{1,2}[.)]?[ \t]+)?(?:(?:reports?[ \t]+of|the)[ \t]+)?(?:(?:the[ \t]+)?independent[ \t]+)"
-        r"(?:(?:registered[ \t]+public[ \t]+accounting[ \t]+firm|certified[ \t]+public[ \t]+accountants?|(?:statutory[ \t]+)?"
-        r"auditors?'?s?'?|practitioner's|accountants?'?)(?:[ \t]+(?:review[ \t]+)?reports?)?)[^\n]{0,90}$"
+        r"(?:(?:registered[ \t]+public[ \t]+accounting[ \t]+firm|certified[ \t]+public[ \t]+accountants?"
+        r"|(?:statutory[ \t]+)?auditors?'?s?'?|practitioner's|accountants?'?)"
+        r"(?:[ \t]+(?:review[ \t]+)?reports?)?)[^\n]{0,90}$"
         r"|^[ \t#*]*(?:statutory[ \t]+)?auditors?'?s?'?[ \t]+(?:review[ \t]+)?reports?[^\n]{0,60}$",
         re.IGNORECASE | re.MULTILINE,
     ),
@@ -30,21 +31,23 @@ _SAYS = {
 _ENDS = {
     "en": re.compile(
         r"^[ \t#*]*(?:(?:consolidated|condensed|combined|group|company|parent|the)[ \t]+)*(?:statements?[ \t]+of[ \t]+"
-        r"(?:consolidated[ \t]+)?(?:income|operations|earnings|profit|financial[ \t]+position|cash|changes|comprehensive|net)"
+        r"(?:consolidated[ \t]+)?(?:income|operations|earnings|profit|financial[ \t]+position|cash|changes"
+        r"|comprehensive|net)"
         r"|balance[ \t]+sheets?|income[ \t]+statements?|notes[ \t]+to)\b[^\n.]{0,80}$"
-        r"|^[ \t]*(?:items?\s*\d{1,2}[a-c]?[.:\s]|signatures?[ \t]*$|forward.looking[ \t]+statements[ \t]*$|company[ \t]+information[ \t]*$"
+        r"|^[ \t]*(?:items?\s*\d{1,2}[a-c]?[.:\s]|signatures?[ \t]*$|forward.looking[ \t]+statements[ \t]*$"
+        r"|company[ \t]+information[ \t]*$"
         r"|management's[ \t]+(?:review|report)[^\n]{0,60}$|supplementary[ \t]+(?:data|information)[^\n]{0,40}$)",
         re.IGNORECASE | re.MULTILINE,
     ),
     "zh": re.compile(
-        r"^[ \t#*]*(?:[一二三四五六七八九十]{1,2}[、.][ \t]*|\([一二三四五六七八九十]\)[ \t]*)?(?:(?:已审)?财务报表|合并资产负债表"
-        r"|资产负债表|合并及(?:母)?公司资产负债表|公司(?:的)?基本情况)[ \t]*(?:\([^\n]{0,12}\))?[ \t]*$",
+        r"^[ \t#*]*(?:[一二三四五六七八九十]{1,2}[、.][ \t]*|\([一二三四五六七八九十]\)[ \t]*)?(?:(?:已审)?财务报表"
+        r"|合并资产负债表|资产负债表|合并及(?:母)?公司资产负债表|公司(?:的)?基本情况)[ \t]*(?:\([^\n]{0,12}\))?[ \t]*$",
         re.MULTILINE,
     ),
 }
 _SINCE = re.compile(r"\bauditor\s+since\b[^\n]*", re.IGNORECASE)
 _ON_STATEMENTS = re.compile(
-    r"opinions?\s+on\s+the\s+(?:\w+\s+)*financial\s+statements|true\s+and\s+fair|present[s]?\s+fairly", re.I
+    r"opinions?\s+on\s+the\s+(?:\w+\s+){0,4}financial\s+statements|true\s+and\s+fair|present[s]?\s+fairly", re.I
 )
 
 

@@ -6,6 +6,7 @@ again what was said; what is left is the rising sequence with the most text unde
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log
 
 THIN = 40  # letters between two headings; a section has more, or says that there is nothing
@@ -38,28 +39,28 @@ def is_index(chain: list[Candidate], end: int) -> bool:
     """Whether the chain lists sections that stand elsewhere: half of them have no text."""
     if len(chain) < CONTENTS_RUN:
         return False
-    gaps = sorted(b.start - a.title_end for a, b in zip(chain, chain[1:], strict=False))
+    gaps = sorted(b.start - a.title_end for a, b in pairwise(chain))
     return gaps[len(gaps) // 2] < 2 * THIN and gaps[-1] < max(5_000, (end - chain[0].start) // 10)
 
 
 def _without_contents(found: list[Candidate], text: str) -> list[Candidate]:
-    thin = [_is_thin(text[a.title_end : b.start]) for a, b in zip(found, found[1:], strict=False)]
+    thin = [_is_thin(text[a.title_end : b.start]) for a, b in pairwise(found)]
+    last_at = {candidate.rank: index for index, candidate in enumerate(found)}
     kept: list[Candidate] = []
     at = 0
     while at < len(found):
         end = at
         while end < len(thin) and thin[end] and found[end].rank < found[end + 1].rank:
             end += 1
-        later = {candidate.rank for candidate in found[end + 1 :]}
-        if end - at < CONTENTS_RUN or not (found[end].rank in later or end - at > CONTENTS_RUN):
+        comes_again = last_at[found[end].rank] > end
+        if end - at < CONTENTS_RUN or not (comes_again or end - at > CONTENTS_RUN):
             kept.extend(found[at : end + 1])
             at = end + 1
             continue
-        _drop_entries_before(kept, found[at], later)
-        at = end + 1 if found[end].rank in later else end
-        if at == end:  # the last heading after thin ones: a section of its own
+        _drop_entries_before(kept, found[at], {rank for rank, index in last_at.items() if index > end})
+        if not comes_again:  # the last heading after thin ones: a section of its own
             kept.append(found[end])
-            at += 1
+        at = end + 1
     return kept
 
 
@@ -88,12 +89,13 @@ def _without_running_heads(found: list[Candidate]) -> list[Candidate]:
 def _best_chain(found: list[Candidate], end: int) -> list[Candidate]:
     """The rising subsequence with the greatest sum of log(characters until the next candidate)."""
     best: list[tuple[float, int]] = []  # of the chain that ends here, and its last but one
+    best_of: dict[int, tuple[float, int]] = {}  # by the rank that a chain ends with
     for index, candidate in enumerate(found):
         following = found[index + 1].start if index + 1 < len(found) else end
         own = log(2.0 + following - candidate.start) * (1.0 if candidate.certain else 0.4)
-        before = [(best[j][0], j) for j in range(index) if found[j].rank < candidate.rank]
-        weight, previous = max(before, default=(0.0, -1))
+        weight, previous = max((best_of[rank] for rank in best_of if rank < candidate.rank), default=(0.0, -1))
         best.append((weight + own, previous))
+        best_of[candidate.rank] = max(best_of.get(candidate.rank, (0.0, -1)), (weight + own, index))
     chain: list[Candidate] = []
     at = max(range(len(best)), key=lambda index: best[index][0], default=-1)
     while at >= 0:

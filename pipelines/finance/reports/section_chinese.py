@@ -1,11 +1,12 @@
 """Chapters (第一节 ...) and numbered headings of Chinese reports.
 
-A numbered heading ends where its numbering goes on (（四） after （三）) or a heading of a higher kind comes; lists inside
-it begin again at one and do not end it.
+A numbered heading ends where its numbering goes on (（四） after （三）) or a heading of a higher kind comes; lists
+inside it begin again at one and do not end it.
 """
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from data.finance.reports import Section
 from pipelines.finance.reports.section_chain import Candidate, choose, is_index
@@ -26,6 +27,7 @@ _NUMBERED = re.compile(
 _BARE = re.compile(r"^[ \t#*]*(?P<words>[\u4e00-\u9fff][^\n]{3,29})$", re.MULTILINE)
 _LEVELS = ("l1", "l2", "l3", "l4")
 _HEADING_TAIL = re.compile(r"[ \t.:]*(?:[(][^()\n]{0,30}[)])?[ \t.:]*(?:[□√☑✓]\s*(?:不?适用|是|否).{0,20})?$")
+_MOST = 1_000  # headings of known sections; a report has some dozens
 _SHORTEST = 12  # characters under a heading; "□适用 √不适用" is an answer
 
 
@@ -69,10 +71,11 @@ def numbered_sections(text: str, chapter_starts: list[int]) -> list[Section]:
     """The longest stretch under each known heading inside the chapters, or in a text without chapters."""
     headings = _headings(text)
     longest: dict[str, Section] = {}
-    for index, heading in enumerate(headings):
-        if not heading.name:
-            continue
-        following = [later.start for later in headings[index + 1 :] if _ends(heading, later)][:1]
+    named = [index for index, heading in enumerate(headings) if heading.name]
+    for index in named[:_MOST]:
+        heading = headings[index]
+        later = islice(headings, index + 1, None)
+        following = [next((other.start for other in later if _ends(heading, other)), len(text))]
         ends = [*following, *(start for start in chapter_starts if start > heading.start), len(text)]
         end = trimmed_end(text, heading.start, min(ends))
         known = longest.get(heading.name)

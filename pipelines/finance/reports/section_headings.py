@@ -21,8 +21,8 @@ _ENTRY = re.compile(r"\s*\d{1,3}\s*\n[^\n]{1,80}\n\s*\d{1,3}\s*(?:\n|$)")  # of 
 _HEADING_WIDTH = 140
 _NOTE_MARKS = {
     "en": re.compile(
-        r"\b(?:price target|target price|outperform|underperform|overweight|underweight|buy rating|(?:rating|recommendation)"
-        r"\s*:|reiterate|initiat(?:e|ing) coverage|equity research|price objective)\b",
+        r"\b(?:price target|target price|outperform|underperform|overweight|underweight|buy rating"
+        r"|(?:rating|recommendation)\s*:|reiterate|initiat(?:e|ing) coverage|equity research|price objective)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
@@ -35,6 +35,7 @@ _PARTS = frozenset(
     {_UMBRELLA, "mdna", "business", "risk_factors", "outlook", "highlights", "subsequent_events", "legal_proceedings"}
     | {"market_risk", "sustainability", "company_information"}
 )
+_MOST = 5_000  # headings; a report has some dozens
 _NOTE_WORDS = 120_000  # characters; a note is shorter than a report
 
 
@@ -78,6 +79,8 @@ def _places(text: str, family: Family) -> list[tuple[str, int, int]]:
         name = title_of(family, found).name
         if not places or places[-1][0] != name or not name:
             places.append((name, line.start(), found.end()))
+        if len(places) == _MOST:
+            break
     return places
 
 

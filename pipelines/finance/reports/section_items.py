@@ -22,7 +22,8 @@ _NO_TITLE = re.compile(
     r"[ \t.\[(]*(?:removed and )?(?:reserved|omitted|not applicable|none)?[ \t.\])]*$", re.IGNORECASE
 )
 _TRAILER = re.compile(
-    r"(?:\s*(?:^[ \t]*(?:part[ \t]+[iv]+\b[^\n]{0,60}|table of contents|\d{1,4}|[ivx]{1,5}|f-\d+|- ?\d+ ?-)[ \t.]*$))+\s*\Z",
+    r"(?:\s*(?:^[ \t]*(?:part[ \t]+[iv]+\b[^\n]{0,60}|table of contents|\d{1,4}|[ivx]{1,5}|f-\d+|- ?\d+ ?-)"
+    r"[ \t.]*$))+\s*\Z",
     re.IGNORECASE | re.MULTILINE,
 )
 _SIGNATURES = re.compile(r"^[ \t]*signatures?[ \t]*:?[ \t]*$", re.IGNORECASE | re.MULTILINE)

@@ -19,9 +19,9 @@ _NOTE_PART = 3  # characters; a rating is one word
 def find_sections(text: str, language: str, form: str | None = None) -> tuple[Section, ...]:
     """The sections in the order of the text; characters `start` (at the heading) to `end`.
 
-    >>> text = "PART I\\nItem 1. Business\\nWe make pumps." + " And more." * 9 + "\\nItem 1A. Risk Factors\\nPumps break."
+    >>> text = "PART I\\nItem 1. Business\\nWe make pumps.\\nItem 1A. Risk Factors\\nPumps break."
     >>> [(section.name, text[section.start : section.end][-12:]) for section in find_sections(text, "en", "10-K")]
-    [('business', ' more. And m'), ('risk_factors', 'Pumps break.')]
+    [('business', ' make pumps.'), ('risk_factors', 'Pumps break.')]
     """
     plain = plain_text(text)
     if is_note(plain, language) and not (form or form_of(plain)):
