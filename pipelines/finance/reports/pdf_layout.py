@@ -1,0 +1,84 @@
+"""One page -> its rows from top to bottom: ruled tables by their cells, the rest by columns of numbers."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipelines.finance.reports.pdf_columns import Column
+from pipelines.finance.reports.pdf_glyphs import Marks
+from pipelines.finance.reports.pdf_grid import Band, find_grids
+from pipelines.finance.reports.pdf_lines import Line, join_words, lines_of
+from pipelines.finance.reports.pdf_rows import Row, is_number_line, rows_of, rows_within, text_row
+from pipelines.finance.reports.pdf_titles import ends_statements, find_title
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A page's rows from top to bottom, and the columns of numbers that the last table without ruled cells had."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[Column, ...]
+
+
+def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
+    """Rows and lines of text of a page. `known`: the columns of the page before."""
+    grids = find_grids(marks.rulings, marks.glyphs)
+    spans = [(grid[0].top, grid[-1].bottom) for grid in grids]
+    outside = lines_of(
+        one for one in marks.glyphs if not any(top < one.y - 0.35 * one.size <= bottom for top, bottom in spans)
+    )
+    rows: list[Row] = []
+    above = float("-inf")
+    for grid, (top, bottom) in zip(grids, spans, strict=True):
+        part, known = _unruled([line for line in outside if above < line.y <= top], known)
+        rows += part
+        rows += [row for band in grid for row in _band_rows(band)]
+        above = bottom
+    part, known = _unruled([line for line in outside if line.y > above], known)
+    return Laid((*rows, *part), known)
+
+
+def _unruled(lines: Sequence[Line], known: tuple[Column, ...]) -> tuple[list[Row], tuple[Column, ...]]:
+    """A page may hold the end of one statement and the beginning of the next: each is cut by itself."""
+    parts: list[list[Line]] = [[]]
+    for line in lines:
+        if (find_title(line.text) or ends_statements(line.text)) and any(_ends_in_number(one) for one in parts[-1]):
+            parts.append([])
+        parts[-1].append(line)
+    rows: list[Row] = []
+    for part in parts:
+        found, columns = rows_of(part, known)
+        known = columns or known
+        rows += found
+    return rows, known
+
+
+def _ends_in_number(line: Line) -> bool:
+    return any(letter.isdigit() for letter in line.words[-1].text)
+
+
+def _band_rows(band: Band) -> Iterable[Row]:
+    """One row, or several where the lines between the rows are not drawn."""
+    cells = [lines_of(cell.glyphs) for cell in band.cells]
+    if not any(cells):
+        return
+    extents = tuple((cell.left, cell.right) for cell in band.cells)
+    if _holds_several(cells):
+        columns = [Column(left, right) for left, right in extents[1:]]
+        lines = lines_of(glyph for cell in band.cells for glyph in cell.glyphs)
+        yield from rows_within(lines, columns)
+        return
+    if len(cells) == 1 and not _is_heading(cells[0]):
+        yield from (text_row(line) for line in cells[0])
+        return
+    texts = tuple(join_words(line.text for line in lines) for lines in cells)
+    yield Row(texts, extents, band.bottom, in_table=True)
+
+
+def _is_heading(lines: Sequence[Line]) -> bool:
+    """A cell as wide as the table with a line or two, not a paragraph in a frame."""
+    return len(lines) <= 2
+
+
+def _holds_several(cells: Sequence[Sequence[Line]]) -> bool:
+    """Whether a column of numbers has two or more of them in this band."""
+    return any(sum(is_number_line(line) for line in lines) > 1 for lines in cells[1:])

@@ -1,0 +1,210 @@
+"""Lines cut at columns -> rows of a table: a label that runs over several lines becomes one row with its numbers.
+
+Whether a line goes on in the next shows in the width that was left (the next word would not have fitted), in the
+distance of the lines, in small letters and in open brackets. Pure: knows no PDF library.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from pipelines.finance.reports.pdf_columns import Column, CutLine, cut_line, extent_of, find_columns
+from pipelines.finance.reports.pdf_lines import Line, join_words, pieces_of
+
+Extent = tuple[float, float]
+_NUMBERED = re.compile(
+    r"\s*([一二三四五六七八九十]+[、.．]|[(（][一二三四五六七八九十\d]+[)）]|\d+[、.．](?!\d)|[加减][:：]|其中[:：]|[☆△▲#*])"
+)
+_GOES_ON = re.compile(
+    r"(,|、|—|-|\b(and|or|of|the|to|in|for|from|by|on|at|with|net|a|an|per|as|than|used|provided|before|after|including))$",
+    re.IGNORECASE,
+)
+_PAGE_NUMBER = re.compile(r"\W*(page|第)?\s*([A-Z]{1,2}-)?\d{1,4}(\s*(/|of|／)\s*\d{1,4})?\s*页?\W*", re.IGNORECASE)
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_NOTE = re.compile(r"notes?\b|附注|注释", re.IGNORECASE)
+MAX_REST_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A table's row or, with `in_table` false, a line of text in a single cell."""
+
+    cells: tuple[str, ...]
+    extents: tuple[Extent, ...]
+    y: float
+    in_table: bool
+
+
+def rows_of(lines: Sequence[Line], known: Sequence[Column] = ()) -> tuple[tuple[Row, ...], tuple[Column, ...]]:
+    """Rows of the table that the lines hold, between the lines of text above and below it, and its columns.
+
+    `known`: the columns of the page before, for a table of which only a row or two stand on this page.
+    """
+    body = [line for line in lines if not _PAGE_NUMBER.fullmatch(line.text)]
+    columns = find_columns(body)
+    if not columns and len(body) <= MAX_REST_LINES:
+        columns = tuple(known)
+    if not columns:
+        return tuple(text_row(line) for line in lines), ()
+    cut = [cut_line(line, columns) for line in lines]
+    data = [place for place, one in enumerate(cut) if one.values and lines[place] in body]
+    if not data:
+        return tuple(text_row(line) for line in lines), ()
+    first, last = _with_headings(cut, data[0], columns), _with_label(cut, data[-1], columns)
+    rows = (
+        *(text_row(one.line) for one in cut[:first]),
+        *_table_rows(cut[first : last + 1], columns),
+        *(text_row(one.line) for one in cut[last + 1 :]),
+    )
+    return rows, columns
+
+
+def text_row(line: Line) -> Row:
+    """A line that belongs to no table."""
+    return Row((line.text,), ((line.left, line.right),), line.y, in_table=False)
+
+
+def rows_within(lines: Sequence[Line], columns: Sequence[Column]) -> tuple[Row, ...]:
+    """Rows of lines that are known to be a table's, with known columns."""
+    return _table_rows([cut_line(line, columns) for line in lines], columns)
+
+
+def _with_headings(cut: Sequence[CutLine], first: int, columns: Sequence[Column]) -> int:
+    """The first line of the headings that stand right above the columns."""
+    start = place = first
+    while place > 0 and cut[place].line.y - cut[place - 1].line.y < 4.5 * cut[place].line.size:
+        place -= 1
+        over_columns = bool(cut[place].cells) or cut[place].line.left > columns[0].left - 6 * cut[place].line.size
+        if over_columns and _is_heading(cut[place], columns):
+            start = place
+        elif first - place > 8:
+            break
+    return start
+
+
+def _is_heading(one: CutLine, columns: Sequence[Column]) -> bool:
+    """Not a title: that is centred on the page, from far left of the columns."""
+    if one.cells:
+        return True
+    return (one.line.left + one.line.right) / 2 > columns[0].left - one.line.size
+
+
+def _with_label(cut: Sequence[CutLine], last: int, columns: Sequence[Column]) -> int:
+    """The last line of the label that the last number belongs to."""
+    limit = max(one.label_right for one in cut[: last + 1] if one.label) if any(one.label for one in cut) else 0.0
+    while last + 1 < len(cut) and not cut[last + 1].cells and cut[last + 1].line.right < columns[0].left:
+        if not _goes_on(cut[last], cut[last + 1], limit, pitch=0.0):
+            break
+        last += 1
+    return last
+
+
+def _table_rows(cut: Sequence[CutLine], columns: Sequence[Column]) -> tuple[Row, ...]:
+    labelled = [one for one in cut if one.label]
+    limit = max((one.label_right for one in labelled), default=0.0)
+    pitch = _usual_pitch(cut)
+    groups: list[list[CutLine]] = []
+    for one in labelled:
+        if groups and _goes_on(groups[-1][-1], one, limit, pitch) and not (_valued(groups[-1]) and one.values):
+            groups[-1].append(one)
+        else:
+            groups.append([one])
+    for one in (one for one in cut if not one.label):
+        home = next((group for group in groups if _surrounds(group, one)), None)
+        if home is None:
+            groups.append([one])
+        else:
+            home.append(one)
+    rows = [_row(sorted(group, key=lambda one: one.line.y), columns) for group in groups]
+    return tuple(sorted(rows, key=lambda row: row.y))
+
+
+def _usual_pitch(cut: Sequence[CutLine]) -> float:
+    """Between two lines that both hold numbers, and so are two rows."""
+    steps = [other.line.y - one.line.y for one, other in pairwise(cut) if one.values and other.values]
+    return median(steps) if steps else 0.0
+
+
+def _valued(group: Sequence[CutLine]) -> bool:
+    return any(one.values for one in group)
+
+
+def _surrounds(group: Sequence[CutLine], one: CutLine) -> bool:
+    """Whether a line of numbers alone stands between the lines of this label (or a little off its only line)."""
+    if _valued(group) or any(other.cells for other in group):
+        return False
+    slack = 0.75 * one.line.size
+    return len(group) > 1 and group[0].line.y - slack < one.line.y < group[-1].line.y + slack
+
+
+def _goes_on(one: CutLine, other: CutLine, limit: float, pitch: float) -> bool:
+    """Whether the label of `one` goes on in `other`."""
+    upper, lower, size = one.label.rstrip(), other.label.lstrip(), one.line.size
+    step = other.line.y - one.line.y
+    if upper.endswith((":", "：")) or step > 1.9 * size or (one.values and other.values):
+        return False
+    if _open_brackets(upper) > 0 and _open_brackets(lower) < 0:
+        return True
+    if _NUMBERED.match(lower) or one.line.bold != other.line.bold:
+        return False
+    if one.label_right + _first_width(other) < limit - 0.3 * size:
+        return False  # the next word would have fitted
+    if _HAN.search(upper) and _HAN.search(lower):
+        return not (one.values and other.line.left > one.line.left + 0.5 * size)
+    tight = bool(pitch) and step < 0.93 * pitch
+    if lower[0].islower() or _GOES_ON.search(upper):
+        return tight or not one.values
+    return tight
+
+
+def _first_width(other: CutLine) -> float:
+    """The width of the next word, or letter where words are not parted."""
+    word = other.line.words[0]
+    width = word.right - word.left
+    return width / len(word.text) if _HAN.match(word.text) else width + 0.25 * other.line.size
+
+
+def _open_brackets(text: str) -> int:
+    return sum(text.count(mark) for mark in "(（") - sum(text.count(mark) for mark in ")）")
+
+
+def _row(group: Sequence[CutLine], columns: Sequence[Column]) -> Row:
+    label = join_words(one.label for one in group if one.label)
+    lefts = [one.line.left for one in group if one.label] or [min(0.0, columns[0].left)]
+    rights = [one.label_right for one in group if one.label] or [min(one.left for one in columns)]
+    cells: dict[Extent, str] = {}
+    for one in group:
+        for piece in one.cells:
+            extent = extent_of(piece, columns)
+            cells[extent] = f"{cells[extent]} {piece.text}" if extent in cells else piece.text
+    placed = sorted(cells.items()) if label or _valued(group) else _spread(cells, columns)
+    valued = next((one for one in group if one.values), group[0])
+    return Row(
+        cells=(label, *(text for _, text in placed)),
+        extents=((min(lefts), max(rights)), *(extent for extent, _ in placed)),
+        y=valued.line.y,
+        in_table=True,
+    )
+
+
+def _spread(cells: dict[Extent, str], columns: Sequence[Column]) -> list[tuple[Extent, str]]:
+    """Headings, with one that stands over several columns reaching over all of them.
+
+    Each column belongs to the heading nearest to its middle.
+    """
+    placed = sorted(cells.items())
+    if not 0 < len(placed) < len(columns) or any(_NOTE.match(text) for _, text in placed):
+        return placed
+    reach = [extent for extent, _ in placed]
+    for column in columns:
+        middle = (column.left + column.right) / 2
+        near = min(range(len(placed)), key=lambda i: abs(sum(placed[i][0]) / 2 - middle))
+        reach[near] = min(reach[near][0], column.left), max(reach[near][1], column.right)
+    return [(extent, text) for extent, (_, text) in zip(reach, placed, strict=True)]
+
+
+def is_number_line(line: Line) -> bool:
+    """Whether the line holds numbers and dashes only."""
+    return all(piece.kind != "text" for piece in pieces_of(line.words, line.size))
