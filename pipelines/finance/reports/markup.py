@@ -27,6 +27,7 @@ QUOTED = rb"(?:\"[^\"]*\"|'[^']*')"
 DOCTYPE = re.compile(
     rb"<!DOCTYPE\s+[^\s>\[]+(?:\s+PUBLIC\s+%b(?:\s*%b)?|\s+SYSTEM\s+%b)?\s*>" % (QUOTED, QUOTED, QUOTED), re.IGNORECASE
 )
+FIRST_TAG = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?([A-Za-z_][\w.\-]*)", re.ASCII)
 ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,40});")
 WRAPPERS = (b"<SEC-DOCUMENT>", b"<SUBMISSION>", b"<DOCUMENT>", b"-----BEGIN PRIVACY")
 XML_ENTITIES = {b"amp", b"lt", b"gt", b"quot", b"apos"}
@@ -70,6 +71,16 @@ def parse(content: bytes, file: str) -> etree._Element:
         return etree.fromstring(ENTITY.sub(_character, body), _parser())
     except etree.XMLSyntaxError as error:
         raise _refusal(error, file, text[:start]) from None
+
+
+def first_tag(content: bytes) -> str:
+    """The local name of the first element, in lower case; "" if there is none, whatever follows it."""
+    try:
+        text = content if content[:1] == b"<" else to_utf8(content, "")
+        found = FIRST_TAG.match(text, _prolog_end(text, ""))
+    except InputError:  # the parser will say what is wrong with it
+        return ""
+    return found[1].decode("ascii").lower() if found else ""
 
 
 def to_utf8(content: bytes, file: str) -> bytes:
