@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.functions import Function
 from pipelines.finance.rules.history import years_back
-from pipelines.finance.rules.panel import Floats, Panel
 
 EXPECTED_D = np.log10(1 + 1 / np.arange(1, 10))
 LEAST_FIGURES = 15  # amounts other than zero, below which digits say nothing

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import InputError
+from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.formula import FUNCTIONS, Program, Step
-from pipelines.finance.rules.panel import Floats, Panel
 from pipelines.finance.rules.reasons import Search, words_of
 from pipelines.finance.rules.rulebook import Rulebook, load_rules
 

@@ -13,7 +13,7 @@ from pipelines.finance.rules.benford import BENFORD
 from pipelines.finance.rules.functions import BASIC, Function
 from pipelines.finance.rules.history import HISTORY
 from pipelines.finance.rules.merton import MERTON
-from pipelines.finance.rules.panel import name_of
+from pipelines.finance.rules.names import name_of
 
 FUNCTIONS: Mapping[str, Function] = {**BASIC, **HISTORY, **BENFORD, **MERTON}
 CALLABLE = tuple(sorted(name for name in FUNCTIONS if name.isidentifier() and name not in ("negative", "not")))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.finance.rules.panel import Floats, Panel
+from pipelines.finance.rules.columns import Floats, Panel
 
 LARGEST_RATIO = 1e9  # a denominator smaller than a billionth of the numerator is a rounding rest of zero
 Compute = Callable[..., Floats]

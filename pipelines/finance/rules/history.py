@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.functions import Function, divide, prior
-from pipelines.finance.rules.panel import Floats, Panel
 
 LEAST_YEARS = 3  # present, for a slope or a spread
 LEAST_PEERS = 20  # present in a period, for a percentile

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.functions import Function
-from pipelines.finance.rules.panel import Floats, Panel
 
 NEWTON_STEPS = 60
 ROUNDS = 400  # of the outer iteration

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.finance.rules.benford import LEAST_FIGURES
+from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.formula import FUNCTIONS, Program, Step
 from pipelines.finance.rules.history import LEAST_PEERS, LEAST_YEARS
-from pipelines.finance.rules.panel import Floats, Panel
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "absent": ("no {0}", "缺少{0}"),
@@ -77,7 +77,7 @@ class Search:
         """Why the step is missing in the row."""
         step = self.program.steps[index]
         inner = self._inner(index, step, row)
-        name = self.program.names.get(index)
+        name = self.program.names.get(index, "")
         if (
             name not in self.program.inputs
             or step.op in ("given", "item")

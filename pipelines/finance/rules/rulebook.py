@@ -1,6 +1,5 @@
 """Tables of rules: what an analyst reads and extends. `features.csv` and `definitions.csv` come along."""
 
-import csv
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,9 @@ from pathlib import Path
 
 from core.errors import InputError
 from pipelines.finance.rules.formula import TEXT_PREFIX, Formula, Program
-from pipelines.finance.rules.panel import aliases, known_inputs
+from pipelines.finance.rules.names import known_names, read_rows
+
+__all__ = ["Rule", "Rulebook", "content_version", "definitions", "known_names", "load_rules"]
 
 HERE = Path(__file__).parent
 COLUMNS = ("name", "group", "formula", "unit", "direction", "en", "zh", "source")
@@ -57,31 +58,10 @@ def load_rules(*paths: Path, columns: Collection[str] = ()) -> Rulebook:
     return _built_in() if not paths and not columns else _load((HERE / "features.csv", *paths), columns)
 
 
-def read_rows(path: Path, columns: Collection[str]) -> list[tuple[int, dict[str, str]]]:
-    """Rows of a table of rules with their line numbers; every heading must be there and no cell too many."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in columns if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(f"{path}: no column {', '.join(missing)}; a table of rules has {', '.join(columns)}")
-            return [(reader.line_num, _clean(row, f"{path.name}, line {reader.line_num}")) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as a CSV table in UTF-8: {error}") from error
-
-
-def known_names(columns: Collection[str] = ()) -> frozenset[str]:
-    """All names of columns that a formula may use."""
-    ratios = {name for headings in aliases().values() for name in headings.values()}
-    return frozenset({*known_inputs(), *columns, *(name for name in ratios if name in known_inputs())})
-
-
 def definitions() -> dict[str, Formula]:
     """How an item is worked out from others where the statement does not give it."""
     rows = read_rows(HERE / "definitions.csv", ("name", "formula", "note"))
-    return {
-        row["name"]: Formula(row["formula"], f"definitions.csv, {row['name']}", is_feature=False) for _, row in rows
-    }
+    return {row["name"]: Formula(row["formula"], f"definitions.csv, {row['name']}", is_feature=False) for row in rows}
 
 
 @lru_cache(maxsize=1)
@@ -94,8 +74,8 @@ def _load(paths: tuple[Path, ...], columns: Collection[str]) -> Rulebook:
     formulas = definitions()
     inputs = known_names(columns)
     for path in paths:
-        for line, row in read_rows(path, COLUMNS):
-            place = f"{path.name}, line {line}, rule {row['name']!r}"
+        for row in read_rows(path, COLUMNS):
+            place = f"{path.name}, line {row['line']}, rule {row['name']!r}"
             rule = _rule(row, place)
             if rule.name in formulas or (rule.name in inputs and rule.name != rule.formula):
                 kind = "a rule" if rule.name in rules else "an item"
@@ -124,12 +104,6 @@ def _rule(row: dict[str, str], place: str) -> Rule:
         if row[column] not in allowed:
             raise InputError(f"{place}: column {column}: one of {', '.join(allowed)}, got {row[column]!r}")
     return Rule(**{column: row[column] for column in COLUMNS})
-
-
-def _clean(row: dict[str | None, str | list[str] | None], place: str) -> dict[str, str]:
-    if None in row:
-        raise InputError(f"{place}: more cells than headings; put quotes around a cell with a comma")
-    return {str(name): str(value or "").strip() for name, value in row.items()}
 
 
 def is_text_measure(rule: Rule) -> bool:
