@@ -5,7 +5,6 @@ library. The child's answer is JSON.
 """
 
 import json
-import re
 import signal
 import subprocess
 import sys
@@ -13,19 +12,18 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from core.errors import AssayError, InputError
-from pipelines.finance.reports.pdf_titles import ends_statements, find_title
-from pipelines.finance.reports.rows import Document, Table, TextRow
+from pipelines.finance.reports.paged import PagedDocument, language_of
+from pipelines.finance.reports.pdf_titles import titles_among
+from pipelines.finance.reports.rows import Table, TextRow
 
 MAX_FILE_BYTES = 256 << 20
 MAX_COMPLAINT_BYTES = 1 << 20
 SAME_COLUMN_PT = 15.0
 _CHILD = "pipelines.finance.reports.pdf_child"
 _HOME = Path(__file__).resolve().parents[3]
-_HAN = re.compile(r"[\u4e00-\u9fff]")
-_LETTER = re.compile(r"[a-z\u4e00-\u9fff]", re.IGNORECASE)
 _HEAD_BYTES = 1024  # a PDF may begin with other bytes, but not more than these
 _OUT_OF_TIME = (signal.SIGXCPU, signal.SIGKILL)
 
@@ -46,14 +44,6 @@ class PdfLimits:
         for name, value in asdict(self).items():
             if value <= 0:
                 raise InputError(f"{name} must be above 0, got {value}")
-
-
-@dataclass(frozen=True, slots=True)
-class PagedDocument(Document):
-    """A document that knows where in its text each page begins."""
-
-    page_starts: tuple[int, ...]
-    language: Literal["en", "zh"]
 
 
 def read_pdf(content: bytes, file: str, limits: PdfLimits | None = None) -> PagedDocument:
@@ -153,7 +143,7 @@ def _document(answer: dict[str, Any]) -> PagedDocument:
             parts.append("\t".join(cells))
             at = row.end + 1
     whole = "\n".join(parts)
-    return PagedDocument(whole, tuple(_tables(lines)), tuple(starts), _language(whole))
+    return PagedDocument(whole, tuple(_tables(lines)), tuple(starts), language_of(whole))
 
 
 def _plain_lines(text: str) -> Iterator[tuple[bool, list[str], list[tuple[float, float]]]]:
@@ -203,11 +193,7 @@ def _tables(lines: list[tuple[bool, TextRow]]) -> Iterator[Table]:
 
 def _continues(rows: list[TextRow], between: list[TextRow], row: TextRow) -> bool:
     last = rows[-1]
-    if (
-        last.page is None
-        or row.page != last.page + 1
-        or any(find_title(one.text) or ends_statements(one.text) for one in between)
-    ):
+    if last.page is None or row.page != last.page + 1 or titles_among([one.text for one in between]):
         return False
     widest = max(rows[-12:], key=lambda one: len(one.cells))
     if len(row.cells) == 1 or len(widest.cells) == 1:
@@ -232,9 +218,3 @@ def _with_rest(last: TextRow, row: TextRow) -> TextRow:
         spans=last.spans,
         extents=last.extents,
     )
-
-
-def _language(text: str) -> Literal["en", "zh"]:
-    """By the letters; a Chinese report holds names and words in Latin letters too."""
-    sample = text[:400_000]
-    return "zh" if len(_HAN.findall(sample)) > 0.1 * max(1, len(_LETTER.findall(sample))) else "en"

@@ -99,6 +99,8 @@ def cut_line(line: Line, columns: Sequence[Column]) -> CutLine:
     cells = tuple(pieces[first:])
     if label and label[-1].right > columns[0].right and not any(cell.kind != "text" for cell in cells):
         return CutLine(line, line.text, line.right, (), values=False)  # running text
+    if all(piece.kind != "text" for piece in label):
+        label, cells = [], tuple(pieces)
     while len(label) > 1 and label[-1].left - label[-2].right > CELL_GAP * line.size:  # a column of notes
         cells = (label[-1], *cells)
         label = label[:-1]

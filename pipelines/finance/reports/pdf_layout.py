@@ -8,7 +8,7 @@ from pipelines.finance.reports.pdf_glyphs import Marks
 from pipelines.finance.reports.pdf_grid import Band, find_grids
 from pipelines.finance.reports.pdf_lines import Line, join_words, lines_of
 from pipelines.finance.reports.pdf_rows import Row, is_number_line, rows_of, rows_within, text_row
-from pipelines.finance.reports.pdf_titles import ends_statements, find_title
+from pipelines.finance.reports.pdf_titles import title_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def _unruled(lines: Sequence[Line], known: tuple[Column, ...]) -> tuple[list[Row
     """A page may hold the end of one statement and the beginning of the next: each is cut by itself."""
     parts: list[list[Line]] = [[]]
     for line in lines:
-        if (find_title(line.text) or ends_statements(line.text)) and any(_ends_in_number(one) for one in parts[-1]):
+        if title_of(line.text) and any(_ends_in_number(one) for one in parts[-1]):
             parts.append([])
         parts[-1].append(line)
     rows: list[Row] = []

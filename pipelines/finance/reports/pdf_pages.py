@@ -7,9 +7,10 @@ notes and management's discussion repeat single statements or few of the lines. 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from data.finance.reports import STATEMENTS, StatementName
-from pipelines.finance.reports.pdf_titles import find_title
+from pipelines.finance.reports.pdf_titles import titles_among
 
 MIN_NUMBER_LINES = 5
 MIN_KEYS = 2
@@ -60,27 +61,33 @@ _NUMBER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageSigns:
     """What the text of one page says about statements."""
 
-    titles: frozenset[StatementName]
-    keys: Mapping[StatementName, int]  # how many of the lines that a statement has
-    number_lines: int
+    text: str
 
+    @cached_property
+    def titles(self) -> frozenset[StatementName]:
+        """Of the statements that begin or go on here."""
+        found = titles_among(self.text.splitlines())
+        merged = {"income" if kind == "comprehensive" else kind for kind in found}  # one statement with some
+        return frozenset(name for name in STATEMENTS if name in merged)
 
-def read_signs(text: str) -> PageSigns:
-    """Titles, keys and lines of numbers of a page."""
-    lines = text.splitlines()
-    titles = {title for line in lines if (title := find_title(line.strip())) is not None}
-    number_lines = sum(_NUMBER.search(line + " ") is not None for line in lines)
-    keys = {name: sum(key.search(text) is not None for key in _KEYS[name]) for name in STATEMENTS}
-    return PageSigns(frozenset(titles), keys, number_lines)
+    @cached_property
+    def number_lines(self) -> int:
+        """How many lines hold an amount."""
+        return sum(_NUMBER.search(line + " ") is not None for line in self.text.splitlines())
+
+    @cached_property
+    def keys(self) -> Mapping[StatementName, int]:
+        """How many of the lines that a statement has stand here."""
+        return {name: sum(key.search(self.text) is not None for key in _KEYS[name]) for name in STATEMENTS}
 
 
 def statement_pages(texts: Sequence[str], limit: int) -> tuple[int, ...]:
     """Pages, counted from 0 and ascending, that hold a statement or a part of one; at most `limit` of them."""
-    signs = [read_signs(text) for text in texts]
+    signs = [PageSigns(text) for text in texts]
     found: dict[int, int] = {}  # page -> how many keys its statement has
     for place, page in enumerate(signs):
         for name in page.titles:

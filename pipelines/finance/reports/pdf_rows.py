@@ -12,6 +12,7 @@ from statistics import median
 
 from pipelines.finance.reports.pdf_columns import Column, CutLine, cut_line, extent_of, find_columns
 from pipelines.finance.reports.pdf_lines import Line, join_words, pieces_of
+from pipelines.finance.reports.pdf_titles import title_of
 
 Extent = tuple[float, float]
 _NUMBERED = re.compile(
@@ -76,6 +77,8 @@ def _with_headings(cut: Sequence[CutLine], first: int, columns: Sequence[Column]
     start = place = first
     while place > 0 and cut[place].line.y - cut[place - 1].line.y < 4.5 * cut[place].line.size:
         place -= 1
+        if title_of(cut[place].line.text):
+            break
         over_columns = bool(cut[place].cells) or cut[place].line.left > columns[0].left - 6 * cut[place].line.size
         if over_columns and _is_heading(cut[place], columns):
             start = place
@@ -103,7 +106,8 @@ def _with_label(cut: Sequence[CutLine], last: int, columns: Sequence[Column]) ->
 
 def _table_rows(cut: Sequence[CutLine], columns: Sequence[Column]) -> tuple[Row, ...]:
     labelled = [one for one in cut if one.label]
-    limit = max((one.label_right for one in labelled), default=0.0)
+    first = next((place for place, one in enumerate(labelled) if one.values), 0)
+    limit = max((one.label_right for one in labelled[first:]), default=0.0)  # headings reach further
     pitch = _usual_pitch(cut)
     groups: list[list[CutLine]] = []
     for one in labelled:
