@@ -40,21 +40,21 @@ class Unit:
     currency: bool
 
 
-def read_contexts(roots: Iterable[etree._Element]) -> dict[str, Context]:
+def read_contexts(elements: Iterable[etree._Element]) -> dict[str, Context]:
     """Every context by its id."""
     contexts: dict[str, Context] = {}
-    for root in roots:
-        for element in root.iter(CONTEXT):
-            name = element.get("id", "")
-            context = _context(element)
-            if contexts.setdefault(name, context) != context:
-                contexts[name] = Context(None, None, None, {}, f"two contexts share the id {name}")
+    for element in elements:
+        name = element.get("id", "")
+        context = _context(element)
+        if name in contexts and contexts[name] != context:
+            context = Context(None, None, None, {}, f"two contexts share the id {name}")
+        contexts[name] = context
     return contexts
 
 
-def read_units(roots: Iterable[etree._Element]) -> dict[str, Unit]:
+def read_units(elements: Iterable[etree._Element]) -> dict[str, Unit]:
     """Every unit by its id."""
-    return {element.get("id", ""): _unit(element) for root in roots for element in root.iter(UNIT)}
+    return {element.get("id", ""): _unit(element) for element in elements}
 
 
 def _context(element: etree._Element) -> Context:

@@ -1,30 +1,27 @@
 """Inline XBRL (10-K, 10-Q, ESEF and others): every fact that a page carries, with its value, period and place.
 
-One parse, then only elements of the inline namespaces are looked at; contexts and units are resolved once.
+One parse and one walk; contexts and units are resolved once. Passages (escaped markup) are left to `text_blocks`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from itertools import chain
 
 from lxml import etree
 
 from core.errors import InputError
 from data.finance.reports import Check, Fact, Place, Report
-from pipelines.finance.reports.contexts import Context, Unit, read_contexts, read_units
+from pipelines.finance.reports.contexts import CONTEXT, UNIT, Context, read_contexts, read_units
 from pipelines.finance.reports.identity import identity
-from pipelines.finance.reports.inline_text import InlineText
+from pipelines.finance.reports.inline_parts import FRACTION, NUMBER, WORDS, InlineParts, is_inline
 from pipelines.finance.reports.markup import parse
 from pipelines.finance.reports.readable import LONGEST_NUMBER, readable_check, same_value_check
 from pipelines.finance.reports.transforms import plain_number, transform
 
-INLINE = ("http://www.xbrl.org/2013/inlineXBRL", "http://www.xbrl.org/2008/inlineXBRL")
-NUMBERS = [f"{{{space}}}nonFraction" for space in INLINE]
-WORDS = [f"{{{space}}}nonNumeric" for space in INLINE]
-FRACTIONS = [f"{{{space}}}fraction" for space in INLINE]
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 TRUE = ("true", "1")
 LARGEST_SCALE = 30
+Written = tuple[str, str | None, str | None, str | None]  # text, format, scale, sign
 
 
 def read_ixbrl(content: bytes, file: str) -> Report:
@@ -33,13 +30,8 @@ def read_ixbrl(content: bytes, file: str) -> Report:
 
 
 def read_tree(root: etree._Element, file: str) -> Report:
-    """The same for a document that is parsed already."""
+    """The same for a document that is parsed already (by `markup.parse`)."""
     return read_trees([root], file)
-
-
-def is_inline(root: etree._Element) -> bool:
-    """Whether any fact is tagged in the document."""
-    return next(root.iter(*NUMBERS, *WORDS), None) is not None
 
 
 def read_trees(roots: Sequence[etree._Element], file: str) -> Report:
@@ -48,100 +40,94 @@ def read_trees(roots: Sequence[etree._Element], file: str) -> Report:
         raise InputError(f"{file}: no inline XBRL facts; give a 10-K, 10-Q or ESEF page", code="NOT_INLINE")
     reader = _Reader(roots)
     facts = tuple(reader.numbers())
-    texts = tuple(reader.words(blocks=False))
+    texts = tuple(reader.words(passages=False))
     reader.note_fractions()
-    languages = [root.get("{http://www.w3.org/XML/1998/namespace}lang") or root.get("lang") or "" for root in roots]
+    languages = [root.get(LANGUAGE) or root.get("lang") or "" for root in roots]
     checks: tuple[Check, ...] = (readable_check(reader.faults), same_value_check(facts))
     return identity(file, "ixbrl", facts, texts, reader.units, languages, checks)
 
 
 def text_blocks(roots: Sequence[etree._Element]) -> tuple[Fact, ...]:
     """The tagged passages (notes, policies, tables), which `read_ixbrl` leaves out: with their plain text."""
-    return tuple(_Reader(roots).words(blocks=True))
+    return tuple(_Reader(roots).words(passages=True))
 
 
 class _Reader:
-    """One pass over the documents' facts; `faults` collects what could not be read, and why."""
+    """Facts of the documents; `faults` collects what could not be read, and why."""
 
     def __init__(self, roots: Sequence[etree._Element]) -> None:
-        self.roots = roots
-        self.contexts: Mapping[str, Context] = read_contexts(roots)
-        self.units: Mapping[str, Unit] = read_units(roots)
-        self.text = InlineText(roots)
+        self.parts = InlineParts(roots)
+        self.contexts = read_contexts(self.parts.of_kind(CONTEXT))
+        self.units = read_units(self.parts.of_kind(UNIT))
         self.faults: list[str] = []
-        self.formats: dict[str, tuple[str, str]] = {}
-        self.amounts: dict[tuple[str, str | None, str | None, str | None], Decimal] = {}
+        self._formats: dict[str, tuple[str, str]] = {}
+        self._amounts: dict[Written, Decimal] = {}
 
     def numbers(self) -> Iterator[Fact]:
         """Every ix:nonFraction, in the order of the document; a nil one has no value."""
-        for order, element in enumerate(chain.from_iterable(root.iter(*NUMBERS) for root in self.roots), 1):
-            place = element.get("id") or f"nonFraction[{order}]"
-            written = (element.text or "") if not len(element) else self.text.of(element)
-            try:
-                context = self._context(element)
-                unit = self.units.get(element.get("unitRef", ""))
-                if unit is None:
-                    raise ValueError(f"no unit {element.get('unitRef')!r}")
-                value = None if element.get(NIL) in TRUE else self._amount(element, written)
-                name = _name(element)
-            except ValueError as error:
-                self.faults.append(f"{place}: {error}")
+        contexts, units, text_of, amounts = self.contexts, self.units, self.parts.text, self._amounts
+        for order, element in enumerate(self.parts.of_kind(NUMBER), 1):
+            get = element.get
+            name, unit, context = get("name"), units.get(get("unitRef", "")), contexts.get(get("contextRef", ""))
+            place = get("id") or f"nonFraction[{order}]"
+            text = text_of(element) if len(element) else element.text or ""
+            value: Decimal | None
+            if not name or unit is None or context is None or context.fault is not None:
+                self.faults.append(f"{place}: {_lacking(element, context)}")
                 continue
+            if not text[-1:].isdigit() and get(NIL) in TRUE:
+                value = None
+            else:
+                written = (text, get("format"), get("scale"), get("sign"))
+                value = amounts.get(written)
+                if value is None:
+                    try:
+                        value = amounts[written] = self._amount(element, *written)
+                    except ValueError as error:
+                        self.faults.append(f"{place}: {error}")
+                        continue
             yield Fact(
                 name,
                 value,
                 unit.name,
-                element.get("decimals"),
+                get("decimals"),
                 context.start,
                 context.end,
                 context.instant,
                 context.dimensions,
-                Place(written, None, place),
+                Place(text, None, place),
             )
 
-    def words(self, blocks: bool) -> Iterator[Fact]:
+    def words(self, passages: bool) -> Iterator[Fact]:
         """Every ix:nonNumeric that is a passage (escaped markup), or every one that is not."""
-        for order, element in enumerate(chain.from_iterable(root.iter(*WORDS) for root in self.roots), 1):
-            if (element.get("escape", "false").strip() in TRUE) != blocks:
+        for order, element in enumerate(self.parts.of_kind(WORDS), 1):
+            if (element.get("escape") in TRUE) != passages:
                 continue
             place = element.get("id") or f"nonNumeric[{order}]"
-            written = self.text.of(element, blocks)
+            name, context = element.get("name"), self.contexts.get(element.get("contextRef", ""))
+            if not name or context is None or context.fault is not None:
+                self.faults.append(f"{place}: {_lacking(element, context)}")
+                continue
+            text = self.parts.text(element, passages)
             try:
-                context = self._context(element)
-                name = _name(element)
-                value = None if element.get(NIL) in TRUE else self._words(element, written)
+                value = None if element.get(NIL) in TRUE else self._words(element, text)
             except ValueError as error:
                 self.faults.append(f"{place}: {error}")
                 continue
             period = (context.start, context.end, context.instant)
-            yield Fact(name, value, None, None, *period, context.dimensions, Place(written, None, place))
+            yield Fact(name, value, None, None, *period, context.dimensions, Place(text, None, place))
 
     def note_fractions(self) -> None:
         """Fractions have no exact decimal; they are left out, and said to be."""
-        for element in chain.from_iterable(root.iter(*FRACTIONS) for root in self.roots):
+        for element in self.parts.of_kind(FRACTION):
             self.faults.append(f"{element.get('id') or element.get('name')}: an ix:fraction is not read")
 
-    def _context(self, element: etree._Element) -> Context:
-        context = self.contexts.get(element.get("contextRef", ""))
-        if context is None:
-            raise ValueError(f"no context {element.get('contextRef')!r}")
-        if context.fault is not None:
-            raise ValueError(context.fault)
-        return context
-
-    def _amount(self, element: etree._Element, written: str) -> Decimal:
-        key = (written, element.get("format"), element.get("scale"), element.get("sign"))
-        amount = self.amounts.get(key)
-        if amount is None:
-            amount = self.amounts[key] = self._new_amount(element, *key)
-        return amount
-
-    def _new_amount(
-        self, element: etree._Element, written: str, form: str | None, scale: str | None, sign: str | None
+    def _amount(
+        self, element: etree._Element, text: str, form: str | None, scale: str | None, sign: str | None
     ) -> Decimal:
-        if len(written) > LONGEST_NUMBER:
-            raise ValueError(f"a number of {len(written)} characters; at most {LONGEST_NUMBER} are read")
-        digits = plain_number(written) if form is None else transform(*self._format(element, form), written)
+        if len(text) > LONGEST_NUMBER:
+            raise ValueError(f"a number of {len(text)} characters; at most {LONGEST_NUMBER} are read")
+        digits = plain_number(text) if form is None else transform(*self._format(element, form), text)
         power = int(scale) if scale else 0
         if abs(power) > LARGEST_SCALE:
             raise ValueError(f"scale {power}; allowed are -{LARGEST_SCALE} to {LARGEST_SCALE}")
@@ -150,23 +136,24 @@ class _Reader:
         number = Decimal(f"{digits}E{power}")
         return number.copy_negate() if sign == "-" and number else number
 
-    def _words(self, element: etree._Element, written: str) -> str:
+    def _words(self, element: etree._Element, text: str) -> str:
         form = element.get("format")
         if form is None:
-            return " ".join(written.split())
-        return transform(*self._format(element, form), written)
+            return text.strip() if "\n" in text and len(text) > LONGEST_NUMBER else " ".join(text.split())
+        return transform(*self._format(element, form), text)
 
     def _format(self, element: etree._Element, form: str) -> tuple[str, str]:
         """The registry and the name of a transformation; its prefix is resolved once, from the first that uses it."""
-        found = self.formats.get(form)
+        found = self._formats.get(form)
         if found is None:
             prefix, _, name = form.strip().rpartition(":")
-            found = self.formats[form] = (element.nsmap.get(prefix, ""), name)
+            found = self._formats[form] = (element.nsmap.get(prefix, ""), name)
         return found
 
 
-def _name(element: etree._Element) -> str:
-    name = element.get("name", "").strip()
-    if not name:
-        raise ValueError("a fact without the name of its concept")
-    return name
+def _lacking(element: etree._Element, context: Context | None) -> str:
+    if not element.get("name"):
+        return "a fact without the name of its concept"
+    if context is None:
+        return f"no context {element.get('contextRef')!r}"
+    return context.fault or f"no unit {element.get('unitRef')!r}"

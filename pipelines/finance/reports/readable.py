@@ -18,11 +18,13 @@ def readable_check(faults: Sequence[str]) -> Check:
 def same_value_check(facts: Sequence[Fact]) -> Check:
     """Whether facts that stand more than once (same concept, unit, period, dimensions) agree, as far as exact."""
     first: dict[tuple[object, ...], Fact] = {}
+    axes: dict[int, tuple[tuple[str, str], ...]] = {}  # facts of one context share one mapping
     apart: list[str] = []
     for fact in facts:
-        dimensions = fact.dimensions
-        axes = tuple(sorted(dimensions.items())) if len(dimensions) > 1 else tuple(dimensions.items())
-        key = (fact.concept, fact.unit, fact.instant, fact.end, fact.start, axes)
+        number = id(fact.dimensions)
+        if number not in axes:
+            axes[number] = tuple(sorted(fact.dimensions.items()))
+        key = (fact.concept, fact.unit, fact.instant, fact.end, fact.start, axes[number])
         other = first.setdefault(key, fact)
         if other.value != fact.value and not _agree(other, fact):
             apart.append(f"{fact.concept}: {_shown(other)} and {_shown(fact)}")

@@ -16,7 +16,8 @@ from data.finance.reports import Fact, Place, Report
 from pipelines.finance.reports.archive import read_file, read_members
 from pipelines.finance.reports.contexts import CONTEXT, UNIT, XBRLI, Context, Unit, read_contexts, read_units
 from pipelines.finance.reports.identity import identity
-from pipelines.finance.reports.ixbrl import is_inline, read_trees
+from pipelines.finance.reports.inline_parts import is_inline
+from pipelines.finance.reports.ixbrl import read_trees
 from pipelines.finance.reports.linkbases import LINK, Linkbases, read_linkbases
 from pipelines.finance.reports.markup import first_tag, parse
 from pipelines.finance.reports.readable import LONGEST_NUMBER, readable_check, same_value_check
@@ -77,11 +78,11 @@ def read_instance(content: bytes, file: str) -> Report:
 def _read_root(root: etree._Element, file: str) -> Report:
     if root.tag != INSTANCE:
         raise InputError(f"{file}: the root is {str(root.tag)[:80]!r}, not an XBRL instance", code="NO_INSTANCE")
-    units = read_units([root])
+    units = read_units(root.iterchildren(UNIT))
     faults: list[str] = []
     facts: list[Fact] = []
     texts: list[Fact] = []
-    for fact in _facts(root, read_contexts([root]), units, faults):
+    for fact in _facts(root, read_contexts(root.iterchildren(CONTEXT)), units, faults):
         (texts if fact.unit is None else facts).append(fact)
     checks = (readable_check(faults), same_value_check(facts))
     return identity(file, "xbrl", tuple(facts), tuple(texts), units, (), checks)
