@@ -1,12 +1,19 @@
-"""Reads a file of cases for a credit model, in pieces: which columns are text, which numbers, and what the ids are."""
+"""Reads a file of cases: which columns are text, which numbers, and what the ids are.
 
+Applications for credit come in pieces. A table of companies comes as a whole, since the years of a company may stand
+anywhere in it.
+"""
+
+import sys
 from collections.abc import Iterator, Mapping
 
 from apps.store.pieces import Piece
 from core.errors import InputError
+from core.runtime.manifest import Manifest
 from data.source import Source
 from data.spec import FeatureSpec
 from data.tables import read_chunks
+from pipelines.finance.company_plan import CompanyPlan
 
 
 def read_cases(
@@ -24,3 +31,23 @@ def read_cases(
     for chunk in read_chunks(source, rows=rows, text=text, numbers=numbers, where=where):
         ids = chunk.rows + 1 if id_column is None else chunk.frame[id_column].fillna("")
         yield Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=dict(chunk.errors))
+
+
+def read_companies(
+    source: Source, manifest: Manifest, *, id_column: str | None = None, where: Mapping[str, str]
+) -> Piece:
+    """All rows of a table of statements; without a column of companies the row number, from 1, is the id.
+
+    InputError: the file is no good, a column is absent, or `id_column` is not the one that years are joined by.
+    """
+    spec, plan = FeatureSpec.from_json(manifest.spec), CompanyPlan.from_json(manifest.about.get("company"))
+    if id_column is not None and plan.company is not None and id_column != plan.company:
+        raise InputError(f"the model joins the years of a company by {plan.company!r}; --id cannot be {id_column!r}")
+    id_column = id_column or plan.company
+    if id_column is not None and id_column not in source.columns:
+        raise InputError(f"{source.path} has no column {id_column!r} for the ids; it has {', '.join(source.columns)}")
+    numbers = plan.headings(source.columns)
+    text = [column.name for column in spec.columns if column.kind == "category"] + ([id_column] if id_column else [])
+    chunk = next(read_chunks(source, rows=sys.maxsize, text=text, numbers=numbers, where=where))
+    ids = chunk.rows + 1 if id_column is None else chunk.frame[id_column].fillna("")
+    return Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=dict(chunk.errors))

@@ -46,6 +46,8 @@ def evaluate(
     if exits := document.get("exits"):
         emit_table("exits", ("stage", "rows that left", "share", "operations a row"), exit_cells(exits))
         note(exit_words(exits))
+    if (rate := document.get("base_rate")) and rate["differs"]:
+        note(_rate_words(rate))
     counts = document.get("rows", {})
     if left_out := {words: n for words, n in counts.items() if words != "judged" and n}:
         note("left out: " + ", ".join(f"{n} rows {words.replace('_', ' ')}" for words, n in left_out.items()))
@@ -64,6 +66,25 @@ def _credit(
     return evaluation.to_json(), dict(evaluation.curves)
 
 
+def _company(
+    engine: Engine, data: Path, where: Mapping[str, str], seed: int, _progress: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from apps.cases import read_companies  # noqa: PLC0415  (each kind loads only its own)
+    from data.tables import open_source  # noqa: PLC0415
+    from pipelines.finance.company import evaluate_company  # noqa: PLC0415
+
+    table = read_companies(open_source(data), engine.bundle.manifest, where=where)
+    found = evaluate_company(table.frame, engine, seed=seed, row_errors=table.errors)
+    return found.to_json(), dict(found.evaluation.curves)
+
+
+def _rate_words(rate: Mapping[str, Any]) -> str:
+    guess = rate["estimated"]
+    words = f"{rate['seen']:.2%} of the judged rows are bad, the model assumes {rate['assumed']:.2%}"
+    found = f"without their labels one would guess {guess['rate']:.2%} ({guess['low']:.2%} to {guess['high']:.2%})"
+    return f"{words}; {found}; train with --base-rate or --unlabelled to mend the probabilities"
+
+
 def _inspection(
     engine: Engine, data: Path, where: Mapping[str, str], _seed: int, progress: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -74,4 +95,4 @@ def _inspection(
     return evaluation.to_json(), dict(evaluation.curves)
 
 
-EVALUATORS = {"credit": _credit, "inspection": _inspection}
+EVALUATORS = {"credit": _credit, "company": _company, "inspection": _inspection}

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from apps.cases import read_cases
+from apps.cases import read_cases, read_companies
 from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
 from apps.cli.waiting import wait_for_job
 from apps.engines import engine_for
@@ -27,6 +28,7 @@ from core.runtime.engine import Engine
 from data.source import Source
 from data.spec import FeatureSpec
 from data.tables import TableWriter, open_source
+from pipelines.finance.company import score_company
 from pipelines.finance.score import Scored, score_table
 
 BIN_POINTS = 20.0
@@ -82,7 +84,7 @@ class Totals:
 
 @app.command()
 def score(
-    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit model")],
+    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit or company model")],
     data: Annotated[Path, typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX")],
     out: Annotated[Path, typer.Option(help="file of verdicts to write: .csv, .csv.gz, .parquet or .xlsx")],
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows")] = None,
@@ -97,13 +99,20 @@ def score(
 ) -> None:
     """Score a file of cases. A row that cannot be scored keeps its place, with the error in its last column.
 
+    A company model takes a table of statements; earlier years are history, and only the cases come out.
+
     Example: assay score loans --data new.csv --out scored.csv --reasons 3
     """
     settings = load_settings()
     db = open_database(settings)
     model = models.resolve(db, name)
-    if model.kind != "credit":
-        raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; assay score takes credit")
+    if model.kind not in SCORERS:
+        words = f"assay score takes {' and '.join(SCORERS)}"
+        raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; {words}")
+    if workers and model.kind != "credit":
+        raise InputError(
+            f"the years of a company belong together: a model of kind {model.kind} scores without --workers"
+        )
     if out.exists() and data.exists() and out.samefile(data):
         raise InputError(f"--out {out} is the file of --data and would be overwritten; name another file")
     started = time.monotonic()
@@ -150,19 +159,9 @@ class _Wish:
 
 def _score_file(source: Source, out: Path, engine: Engine, model: Model, wish: _Wish, progress: Progress) -> Totals:
     """Read, score and write piece by piece. InputError, and no file, where no row is left."""
-    spec = FeatureSpec.from_json(engine.bundle.manifest.spec)
     totals = Totals()
     with TableWriter(out) as writer:
-        pieces = read_cases(source, spec, id_column=wish.id_column, where=wish.where, rows=wish.rows)
-        for piece in pieces:
-            scored = score_table(
-                piece.frame,
-                engine,
-                ids=piece.ids,
-                row_errors=piece.errors,
-                reasons=wish.reasons,
-                reasons_for=wish.reasons_for,
-            )
+        for scored in SCORERS[model.kind](source, engine, wish):
             totals.add(scored)
             judged = scored.frame["decision"].notna()
             place = scored.frame.columns.get_loc("error")
@@ -176,6 +175,34 @@ def _score_file(source: Source, out: Path, engine: Engine, model: Model, wish: _
         if totals.rows == 0:
             raise InputError(f"{source.path}: no row is left after --where; check its values")
     return totals
+
+
+def _credit(source: Source, engine: Engine, wish: _Wish) -> Iterator[Scored]:
+    spec = FeatureSpec.from_json(engine.bundle.manifest.spec)
+    for piece in read_cases(source, spec, id_column=wish.id_column, where=wish.where, rows=wish.rows):
+        yield score_table(
+            piece.frame,
+            engine,
+            ids=piece.ids,
+            row_errors=piece.errors,
+            reasons=wish.reasons,
+            reasons_for=wish.reasons_for,
+        )
+
+
+def _company(source: Source, engine: Engine, wish: _Wish) -> Iterator[Scored]:
+    table = read_companies(source, engine.bundle.manifest, id_column=wish.id_column, where=wish.where)
+    yield score_company(
+        table.frame,
+        engine,
+        ids=table.ids,
+        row_errors=table.errors,
+        reasons=wish.reasons,
+        reasons_for=wish.reasons_for,
+    )
+
+
+SCORERS: dict[str, Callable[[Source, Engine, _Wish], Iterator[Scored]]] = {"credit": _credit, "company": _company}
 
 
 def _tell(source: Source, totals: Totals, engine: Engine) -> None:

@@ -1,48 +1,34 @@
-"""`assay train credit` and `assay train inspection`."""
+"""`assay train credit` and `assay train inspection`; `assay train company` is registered here too."""
 
 import shutil
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
 
-from apps.cards import metric_cells
-from apps.cli.console import (
-    Progress,
-    emit_json,
-    emit_table,
-    note,
-    parse_cost,
-    parse_floors,
-    parse_where,
-    progress_bar,
+from apps.cli.console import Progress, parse_floors, parse_where
+from apps.cli.train_company import company
+from apps.cli.training import (
+    Cost,
+    CreditPreset,
+    Data,
+    Floor,
+    Json,
+    Preset,
+    Resume,
+    Seed,
+    TargetRate,
+    Valid,
+    ValidWhere,
+    Where,
+    costs_of,
+    run_folder,
+    train_and_register,
 )
-from apps.settings import Settings, load_settings
-from apps.store import models
-from apps.store.database import open_database
-from core.errors import InputError
-from core.runtime.bundle import Bundle, sign_bundle
-from core.runtime.signature import local_key
+from apps.settings import load_settings
+from core.runtime.bundle import Bundle
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Train a model and register it.")
-
-Data = Annotated[Path, typer.Option(help="the training data")]
-Valid = Annotated[Path | None, typer.Option(help="validation data; default: a part of the training data")]
-Where = Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows; again for more")]
-ValidWhere = Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE for the validation rows")]
-Preset = Annotated[str, typer.Option(help="fast or full")]
-CreditPreset = Annotated[
-    str, typer.Option(help="fast: boosted trees; full: trees stacked with a mixture-of-experts network, minutes")
-]
-Seed = Annotated[int, typer.Option(help="seed of everything random")]
-Cost = Annotated[str | None, typer.Option(help="MISSED:FALSE, what a missed bad one costs against a false alarm")]
-TargetRate = Annotated[float | None, typer.Option(help="share to decline or reject, instead of costs")]
-Floor = Annotated[list[str] | None, typer.Option(help="METRIC=VALUE on validation; below it exit code 3")]
-Resume = Annotated[bool, typer.Option("--resume", help="go on with a run that was cut off")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
 
 @app.command()
@@ -86,9 +72,9 @@ def credit(
     from pipelines.finance.network_options import NetworkOptions  # noqa: PLC0415
 
     settings = load_settings()
-    run = _run_folder(settings, name, resume)
+    run = run_folder(settings, name, resume)
     chosen, valid_chosen = parse_where(where or []), parse_where(valid_where or [])
-    missed, false = _costs(cost, target_rate, CreditOptions.cost_missed, CreditOptions.cost_false)
+    missed, false = costs_of(cost, target_rate, CreditOptions.cost_missed, CreditOptions.cost_false)
     options = CreditOptions(
         target=target,
         id_column=id_column,
@@ -115,7 +101,7 @@ def credit(
     def make(folder: Path, progress: Progress) -> Bundle:
         return train_credit(train.frame, None if held is None else held.frame, options, folder, progress)
 
-    _train(settings, name, make, as_json)
+    train_and_register(settings, name, make, as_json)
     shutil.rmtree(run, ignore_errors=True)
 
 
@@ -152,8 +138,8 @@ def inspection(
     from pipelines.inspection.train import train_inspection  # noqa: PLC0415  (torch)
 
     settings = load_settings()
-    run = _run_folder(settings, name, resume)
-    missed, false = _costs(cost, target_rate, InspectionOptions.cost_missed, InspectionOptions.cost_false)
+    run = run_folder(settings, name, resume)
+    missed, false = costs_of(cost, target_rate, InspectionOptions.cost_missed, InspectionOptions.cost_false)
     options = InspectionOptions(
         boxes_per_class=boxes_per_class,
         regime=cast(Regime, regime),
@@ -177,43 +163,8 @@ def inspection(
     def make(folder: Path, progress: Progress) -> Bundle:
         return train_inspection(train, held, options, folder, progress, unlabelled=more)
 
-    _train(settings, name, make, as_json)
+    train_and_register(settings, name, make, as_json)
     shutil.rmtree(run, ignore_errors=True)
 
 
-def _run_folder(settings: Settings, name: str, resume: bool) -> Path:
-    """Return where a run of this name keeps what it needs to go on; what an earlier run left is kept to resume it."""
-    models.check_name(name)  # it becomes a folder, which may be removed
-    run = settings.home / "runs" / name
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)
-    return run
-
-
-def _costs(cost: str | None, target_rate: float | None, missed: float, false: float) -> tuple[float, float]:
-    if cost is not None and target_rate is not None:
-        raise InputError("--cost and --target-rate both set the decision; give one of them")
-    return parse_cost(cost) or (missed, false)
-
-
-def _train(settings: Settings, name: str, make: Callable[[Path, Progress], Bundle], as_json: bool) -> None:
-    """Make a bundle, sign it, register it as the champion of its name, and say how good it is."""
-    models.check_name(name)
-    db = open_database(settings)
-    settings.home.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="training-", dir=settings.home) as scratch:
-        with progress_bar(f"training {name}") as progress:
-            bundle = make(Path(scratch) / "bundle", progress)
-        sign_bundle(bundle, local_key(settings.home / "keys"))
-        model = models.register(db, settings, bundle.folder, name)
-    seconds = round(time.monotonic() - started, 1)
-    manifest = bundle.manifest
-    if as_json:
-        trained = {"name": model.name, "version": model.version, "kind": model.kind, "seconds": seconds}
-        emit_json({**trained, "metrics": manifest.metrics, "decision": manifest.decision, "about": manifest.about})
-        return
-    rows = [(metric, *cells) for metric, *cells in metric_cells(manifest.metrics["validation"])]
-    emit_table(f"{model.name}@{model.version}, validation", ("metric", "value", "95 % interval"), rows)
-    note(f"trained {model.name}@{model.version} in {seconds} s; it is the champion now (assay models rollback {name})")
-    note(f"next: assay evaluate {name} --data FILE")
+app.command()(company)

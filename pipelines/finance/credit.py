@@ -21,7 +21,7 @@ from pipelines.finance.options import KIND, CreditOptions
 from pipelines.finance.rows import Labelled, fingerprint, held_out, labelled
 from pipelines.finance.tree_model import fit_trees
 
-__all__ = ["CreditOptions", "train_credit"]
+__all__ = ["FITTERS", "CreditOptions", "train_credit", "training_record"]
 
 Progress = Callable[[float, str], None]
 
@@ -50,7 +50,7 @@ def train_credit(
     judged = judge(fitted, valid_rows, spec, options)
     check_floors(judged.metrics, options.floors)
     progress(0.95, "writing the bundle")
-    about = _about(options, rule, fitted, fit_rows, valid_rows) | {"data_sha256": fingerprint(train, valid)}
+    about = training_record(options, rule, fitted, fit_rows, valid_rows) | {"data_sha256": fingerprint(train, valid)}
     return write_bundle(
         folder,
         kind=KIND,
@@ -92,10 +92,10 @@ def _spec(fitting: pd.DataFrame, options: CreditOptions) -> FeatureSpec:
     )
 
 
-def _about(
+def training_record(
     options: CreditOptions, rule: LabelRule, fitted: FittedModel, fit_rows: Labelled, valid_rows: Labelled
 ) -> dict[str, Any]:
-    """Where the model comes from. No clock: the same rows and seed give the same bytes."""
+    """Say where the model comes from. No clock: the same rows and seed give the same bytes."""
     return {
         "labels": rule.to_json(),
         "rows": {"training": fit_rows.counts(), "validation": valid_rows.counts()},

@@ -1,0 +1,114 @@
+"""`assay train company`: failure or loss of companies, from tables of their statements."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from apps.cli.console import Progress, parse_floors, parse_where
+from apps.cli.training import (
+    Cost,
+    CreditPreset,
+    Data,
+    Floor,
+    Json,
+    Resume,
+    Seed,
+    TargetRate,
+    Valid,
+    ValidWhere,
+    Where,
+    costs_of,
+    run_folder,
+    train_and_register,
+)
+from apps.settings import load_settings
+from core.runtime.bundle import Bundle
+
+
+def company(
+    data: Data,
+    target: Annotated[str, typer.Option(help="column that says 1 for bad (failed, loss), 0 for good")],
+    id_column: Annotated[
+        str | None, typer.Option("--id", help="column with the company; default: one row each")
+    ] = None,
+    period: Annotated[str | None, typer.Option(help="column with the year or day; default: one row a company")] = None,
+    valid: Valid = None,
+    where: Where = None,
+    valid_where: ValidWhere = None,
+    cases: Annotated[str, typer.Option(help="latest row of each company, all rows, or auto: by the labels")] = "auto",
+    unit: Annotated[float, typer.Option(help="currency units that an amount of 1 stands for, 1e6 for millions")] = 1.0,
+    currency: Annotated[str | None, typer.Option(help="of the amounts, such as USD: reports in others fail")] = None,
+    rules: Annotated[Path | None, typer.Option(help="a table of further feature rules")] = None,
+    policy: Annotated[Path | None, typer.Option(help="a table of hard rules that stand beside the model")] = None,
+    base_rate: Annotated[
+        float | None, typer.Option(help="share of bad ones where it will be used; default: as in validation")
+    ] = None,
+    unlabelled: Annotated[
+        Path | None, typer.Option(help="rows as they will be scored: the base rate is estimated from them")
+    ] = None,
+    unlabelled_where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE for those rows")] = None,
+    time: Annotated[str | None, typer.Option(help="column to split by, where no validation data are given")] = None,
+    group: Annotated[str | None, typer.Option(help="column whose values must not be split")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; again for more")] = None,
+    name: Annotated[str, typer.Option(help="name in the registry")] = "company",
+    preset: CreditPreset = "fast",
+    seed: Seed = 0,
+    cost: Cost = None,
+    target_rate: TargetRate = None,
+    floor: Floor = None,
+    resume: Resume = False,
+    as_json: Json = False,
+) -> None:
+    """Train a model of company failure or loss on statements, one row a company and year; earlier years are history.
+
+    Example: assay train company --data firms.csv.gz --target failed --id company_id --period fyear --unit 1e6
+    --where split=train --valid-where split=val --base-rate 0.03 --name firms
+    """
+    from data.tables import read_table  # noqa: PLC0415  (pandas, only when it is needed)
+    from pipelines.finance.boosting import Preset  # noqa: PLC0415
+    from pipelines.finance.company import train_company  # noqa: PLC0415
+    from pipelines.finance.company_plan import CompanyOptions  # noqa: PLC0415
+
+    settings = load_settings()
+    run = run_folder(settings, name, resume)
+    chosen, valid_chosen = parse_where(where or []), parse_where(valid_where or [])
+    other_chosen = parse_where(unlabelled_where or [])
+    unused = (*(ignore or ()), *chosen, *valid_chosen, *other_chosen)
+    missed, false = costs_of(cost, target_rate, CompanyOptions.cost_missed, CompanyOptions.cost_false)
+    options = CompanyOptions(
+        target=target,
+        id_column=id_column,
+        period=period,
+        cases=cases,
+        unit=unit,
+        currency=currency,
+        rules=rules,
+        policy=policy,
+        base_rate=base_rate,
+        time=time,
+        group=group,
+        ignore=tuple(column for column in unused if column not in (period, id_column)),
+        seed=seed,
+        preset=cast(Preset, preset),
+        cost_missed=missed,
+        cost_false=false,
+        target_rate=target_rate,
+        floors=parse_floors(floor or []),
+        name=name,
+        device=settings.device,
+        resume=run,
+    )
+    text = [column for column in (id_column, group) if column]
+    train = read_table(data, text=text, where=chosen).frame
+    held = read_table(valid or data, text=text, where=valid_chosen).frame if valid or valid_chosen else None
+    other = None
+    if unlabelled is not None or other_chosen:
+        other = read_table(unlabelled or data, text=text, where=other_chosen).frame
+
+    def make(folder: Path, progress: Progress) -> Bundle:
+        return train_company(train, held, options, folder, progress, other)
+
+    train_and_register(settings, name, make, as_json)
+    shutil.rmtree(run, ignore_errors=True)

@@ -1,0 +1,246 @@
+"""Company failure and loss from statements: trains, scores and evaluates, the main path of the kind `company`.
+
+A table of statements becomes the model's frame (`company_frame`), and from there on a company is a case like any other:
+the training, the engine, the zones and the reasons are those of credit.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from core.errors import InputError
+from core.runtime.bundle import Bundle, write_bundle
+from core.runtime.engine import Engine
+from data.spec import FeatureSpec, infer_spec
+from pipelines.finance.company_fit import fit_company
+from pipelines.finance.company_frame import Derived, derive
+from pipelines.finance.company_plan import KIND, CompanyOptions, CompanyPlan, make_plan
+from pipelines.finance.company_rate import BaseRate, RateEstimate, before_shift, estimate_rate, shifted
+from pipelines.finance.company_rules import worded
+from pipelines.finance.credit import training_record
+from pipelines.finance.evaluate import Evaluation, evaluate_table
+from pipelines.finance.explain import Language
+from pipelines.finance.features import extract, to_batch
+from pipelines.finance.floors import check_floors
+from pipelines.finance.judging import FittedModel, Judged, judge
+from pipelines.finance.labels import LabelRule, find_rule, read_labels
+from pipelines.finance.rows import Labelled, fingerprint, held_out, labelled
+from pipelines.finance.score import Scored, score_table
+
+Progress = Callable[[float, str], None]
+NO_ERRORS: Mapping[int, str] = {}
+
+
+def train_company(
+    train: pd.DataFrame,
+    valid: pd.DataFrame | None,
+    options: CompanyOptions,
+    folder: Path,
+    progress: Progress,
+    population: pd.DataFrame | None = None,
+) -> Bundle:
+    """Train and write the bundle to `folder`, which must be new or empty.
+
+    `population` are rows like those that will be scored, whose labels nobody needs: the base rate is estimated from
+    them. InputError and GateError as in train_credit.
+    """
+    progress(0.0, "reading the statements")
+    rule = _rule(train, options)
+    plan = make_plan(train, options, rule)
+    options = replace(options, group=options.group or (plan.company if plan.cases == "all" else None))
+    fitting = derive(train, plan)
+    validating = None if valid is None else derive(valid, plan)
+    if validating is None:
+        fitting, validating = _hold_out(fitting, rule, options)
+    spec = _spec(fitting, plan, options)
+    fit_rows = _rows(fitting, spec, rule, options.group, "training", all_rows=options.preset == "full")
+    valid_rows = _rows(validating, spec, rule, None, "validation")
+    fitted, spec, fit_rows, valid_rows = fit_company(fit_rows, valid_rows, spec, options, progress)
+    progress(0.85, f"calibrating on {len(valid_rows.y_B)} rows")
+    draft = _Draft(plan, spec, rule, options, fitted, fit_rows, valid_rows)
+    base = _base_rate(draft, population)
+    judged = draft.judged(base)
+    check_floors(judged.metrics, options.floors)
+    progress(0.95, "writing the bundle")
+    return draft.write(folder, judged, base, {"data_sha256": fingerprint(train, valid)})
+
+
+def score_company(
+    frame: pd.DataFrame,
+    engine: Engine,
+    *,
+    ids: Sequence[str],
+    row_errors: Mapping[int, str] = NO_ERRORS,
+    reasons: int = 4,
+    reasons_for: Literal["review", "all"] = "review",
+    language: Language = "en",
+) -> Scored:
+    """Score the cases of a table; `ids` are of its rows. Rows that are only history have no place in the answer."""
+    plan = CompanyPlan.from_json(engine.bundle.manifest.about.get("company"))
+    derived = derive(frame, plan, row_errors)
+    scored = score_table(
+        derived.frame,
+        engine,
+        ids=[ids[row] for row in derived.row_C],
+        row_errors=derived.errors,
+        reasons=reasons,
+        reasons_for=reasons_for,
+        language=language,
+    )
+    known = {*plan.figures, *FeatureSpec.from_json(engine.bundle.manifest.spec).names, plan.company, plan.period}
+    if plan.period is not None:
+        period = frame[plan.period].iloc[derived.row_C].astype("str").to_numpy()
+        scored.frame.insert(scored.frame.shape[1] - 1, "period", period)  # before the error
+    own = (str(name) for name in derived.frame.columns if name not in known)
+    return replace(
+        scored,
+        extra=tuple(name for name in own if name not in plan.rules.names),
+        warnings={words: rows for words, rows in scored.warnings.items() if words.split(" ", 1)[-1] in plan.figures},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanyEvaluation:
+    """An evaluation, and how the base rate of the judged rows stands to the one that the model assumes."""
+
+    evaluation: Evaluation
+    base_rate: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """As an evaluation of credit, with `base_rate`."""
+        return self.evaluation.to_json() | {"base_rate": dict(self.base_rate)}
+
+
+def evaluate_company(
+    frame: pd.DataFrame, engine: Engine, *, seed: int = 0, row_errors: Mapping[int, str] = NO_ERRORS
+) -> CompanyEvaluation:
+    """Judge the cases that have a label; companies with several cases are drawn whole for the intervals."""
+    manifest = engine.bundle.manifest
+    plan = CompanyPlan.from_json(manifest.about.get("company"))
+    derived = derive(frame, plan, row_errors)
+    table, errors = derived.frame, derived.errors
+    groups = None if plan.company is None or plan.cases == "latest" else table[plan.company].fillna("")
+    found = evaluate_table(table, engine, seed=seed, row_errors=errors, groups=groups)
+    spec = FeatureSpec.from_json(manifest.spec)
+    y_C = read_labels(table[spec.target], LabelRule.from_json(manifest.about["labels"]))
+    gated = extract(table, spec)
+    y_C[[*gated.errors, *errors]] = np.nan
+    p_B = engine.predict(to_batch(gated.values[~np.isnan(y_C)])).probability
+    assumed = float(manifest.about["base_rate"]["assumed"])
+    estimate = estimate_rate(np.log(p_B) - np.log1p(-p_B), assumed)
+    return CompanyEvaluation(evaluation=found, base_rate=_compare(assumed, estimate, float(np.nanmean(y_C)), len(p_B)))
+
+
+def _compare(assumed: float, estimate: RateEstimate, seen: float, rows: int) -> dict[str, Any]:
+    error = float(np.sqrt(assumed * (1 - assumed) / rows))
+    return {
+        "assumed": assumed,
+        "seen": seen,
+        "estimated": estimate.to_json(),  # without a look at the labels
+        "differs": abs(seen - assumed) > 2 * error,
+    }
+
+
+def _rule(train: pd.DataFrame, options: CompanyOptions) -> LabelRule:
+    if options.target not in train.columns:
+        columns = ", ".join(map(str, train.columns))
+        raise InputError(f"the table has no target column {options.target!r}; it has {columns}", code="UNKNOWN_COLUMN")
+    return find_rule(train[options.target])
+
+
+def _hold_out(derived: Derived, rule: LabelRule, options: CompanyOptions) -> tuple[Derived, Derived]:
+    good = derived.frame.drop(index=list(derived.errors))
+    fitting, validating = held_out(good, rule, options)
+    return replace(derived, frame=fitting, errors={}), replace(derived, frame=validating, errors={})
+
+
+def _spec(derived: Derived, plan: CompanyPlan, options: CompanyOptions) -> FeatureSpec:
+    good = derived.frame.drop(index=list(derived.errors))
+    keys = tuple(name for name in (plan.period,) if name is not None)
+    spec = infer_spec(
+        good.loc[good[options.target].notna().to_numpy()],
+        target=options.target,
+        id_column=plan.company,
+        ignore=tuple(dict.fromkeys((*options.ignore, *keys))),
+        time=options.time,
+        group=options.group,
+    )
+    words = plan.rules.words()
+    return replace(spec, columns=tuple(worded(column, words) for column in spec.columns))
+
+
+def _rows(
+    derived: Derived, spec: FeatureSpec, rule: LabelRule, group: str | None, what: str, *, all_rows: bool = False
+) -> Labelled:
+    good = derived.frame.drop(index=list(derived.errors))
+    rows = labelled(good, spec, rule, group, what, all_rows=all_rows)
+    return replace(rows, refused=rows.refused + len(derived.errors))
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """All that a bundle is made of but the base rate."""
+
+    plan: CompanyPlan
+    spec: FeatureSpec
+    rule: LabelRule
+    options: CompanyOptions
+    fitted: FittedModel
+    fit_rows: Labelled
+    valid_rows: Labelled
+
+    def judged(self, base: BaseRate) -> Judged:
+        """What the validation rows say, carried over to the base rate."""
+        missed, false = before_shift(self.options.costs, base.shift)
+        plain = replace(self.options, cost_missed=missed, cost_false=false)
+        judged = judge(self.fitted, self.valid_rows, self.spec, plain)
+        return shifted(judged, base.shift, self.options.costs, self.options.target_rate)
+
+    def write(self, folder: Path, judged: Judged, base: BaseRate, more: Mapping[str, Any]) -> Bundle:
+        """Write the bundle."""
+        record = training_record(self.options, self.rule, self.fitted, self.fit_rows, self.valid_rows)
+        metrics = {name: metric.to_json() for name, metric in judged.metrics.items()}
+        return write_bundle(
+            folder,
+            kind=KIND,
+            name=self.options.name,
+            parts=self.fitted.parts,
+            spec=self.spec.to_json(),
+            decision=judged.policy.to_json(),
+            calibration=judged.calibration,
+            metrics={"validation": metrics, **judged.exits},
+            golden=judged.golden,
+            about=record | {"company": self.plan.to_json(), "base_rate": base.to_json(), **more},
+            combination=judged.combination,
+        )
+
+
+def _base_rate(draft: _Draft, population: pd.DataFrame | None) -> BaseRate:
+    """The share of bad cases to assume: as given, as the population has it, or that of the validation rows."""
+    seen = float(draft.valid_rows.y_B.mean())
+    plain = BaseRate(assumed=seen, validation=seen, source="the validation rows")
+    given = draft.options.base_rate
+    if (given is not None or population is not None) and draft.options.target_rate is not None:
+        raise InputError("--target-rate is a share of the validation rows, which have another base rate; give --cost")
+    if given is not None:
+        return replace(plain, assumed=given, source="as given")
+    if population is None:
+        return plain
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = draft.write(Path(scratch) / "bundle", draft.judged(plain), plain, {})
+        engine = Engine.open(bundle, device="cpu")
+        derived = derive(population, draft.plan)
+        gated = extract(derived.frame, draft.spec)
+        good = np.ones(len(derived.frame), dtype=np.bool_)
+        good[[*gated.errors, *derived.errors]] = False
+        if not good.any():
+            raise InputError("not one of the rows without labels can be judged, so no base rate can be estimated")
+        p_B = engine.predict(to_batch(gated.values[good])).probability
+    found = estimate_rate(np.log(p_B) - np.log1p(-p_B), seen)
+    words = f"estimated from {found.rows} rows without their labels, 95 % interval {found.low:.4g} to {found.high:.4g}"
+    return replace(plain, assumed=min(max(found.rate, 1 / (2 * found.rows)), 1 - 1 / (2 * found.rows)), source=words)

@@ -1,0 +1,161 @@
+"""From a table of statements to the model's frame, one row a case: the one way for training, scoring and evaluation.
+
+A case sees its own year and the years before it, `YEARS` in all, each cut off from every other row: so a case alone
+gives what it gives among others, and how many years a table happens to hold tells the model nothing. (Where companies
+that failed were kept for five years and the others for as long as they lasted, that number gave the answer away.)
+
+R rows of the table, C cases, L years (0: the case's own), F features.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.errors import InputError
+from pipelines.finance.company_plan import CompanyPlan
+from pipelines.finance.company_rules import YEARS, Features
+from pipelines.finance.rules.panel import make_panel, name_of, read_periods, rows_before
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+LAST_YEAR = 2_900  # that the case's own row gets while its features are worked out: any will do
+ROWS_AT_ONCE = 20_000  # cases whose features are worked out together
+
+
+@dataclass(frozen=True, kw_only=True)
+class Derived:
+    """The cases. A case that could not be placed among the years of its company has an error and empty features."""
+
+    frame: pd.DataFrame  # (C, ...) the table's own columns that are no figures, the figures and the features
+    row_C: Ints  # positions in the table
+    errors: Mapping[int, str]  # position among the cases -> "CODE: words"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cases:
+    """Which rows are cases: `row_LC` are rows of the table, the case's own first, -1 where there is none."""
+
+    row_LC: Ints
+    errors: Mapping[int, str]  # position among the cases
+
+
+def derive(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str] | None = None) -> Derived:
+    """Derive the cases of a table. `row_errors` are rows (by position) that could not even be read.
+
+    InputError: a column that the plan names is absent, or means the same as another.
+    """
+    frame = _known(frame, plan)
+    cases = find_cases(frame, plan, row_errors or {})
+    features = plan.rules
+    parts = [
+        _values(frame, plan, cases.row_LC[:, first : first + ROWS_AT_ONCE], features)
+        for first in range(0, cases.row_LC.shape[1], ROWS_AT_ONCE)
+    ]
+    values_CF = np.concatenate(parts) if parts else np.empty((0, len(plan.figures) + len(features.names)))
+    for case in cases.errors:
+        values_CF[case] = np.nan
+    row_C = cases.row_LC[0]
+    figures = {name: values_CF[:, at] for at, name in enumerate((*plan.figures, *features.names))}
+    kept = [column for column in frame.columns if column not in figures]
+    own = frame[kept].iloc[row_C].reset_index(drop=True)
+    return Derived(
+        frame=pd.concat([own, pd.DataFrame(figures, index=own.index)], axis=1), row_C=row_C, errors=cases.errors
+    )
+
+
+def find_cases(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str]) -> Cases:
+    """Find the cases and the years before them, in the table's order."""
+    rows = len(frame)
+    errors = dict(row_errors)
+    if plan.period is None:
+        return Cases(row_LC=np.arange(rows)[None, :], errors=errors)
+    period_R = _periods(frame[plan.period], errors)
+    company_R = np.arange(rows) if plan.company is None else _companies(frame[plan.company], errors)
+    _find_twins(company_R, period_R, errors)
+    good_R = np.ones(rows, dtype=np.bool_)
+    good_R[list(errors)] = False
+    before_R = np.full(rows, -1)
+    at_G = np.flatnonzero(good_R)
+    if len(at_G):
+        prior_G = rows_before(company_R[at_G], period_R[at_G])
+        before_R[at_G] = np.where(prior_G >= 0, at_G[prior_G], -1)
+    row_C = np.arange(rows) if plan.cases == "all" else _latest(company_R, period_R, good_R, errors)
+    lags = [row_C]
+    for _ in range(YEARS - 1):
+        lags.append(np.where(lags[-1] >= 0, before_R[lags[-1]], -1))
+    place = {int(row): at for at, row in enumerate(row_C)}
+    return Cases(row_LC=np.stack(lags), errors={place[row]: words for row, words in errors.items() if row in place})
+
+
+def _known(frame: pd.DataFrame, plan: CompanyPlan) -> pd.DataFrame:
+    """The frame with figures under their names in formulas. InputError: a figure or key is absent."""
+    keys = {column for column in (plan.company, plan.period) if column is not None}
+    names = {str(heading): name_of(str(heading), plan.tables) for heading in frame.columns if heading not in keys}
+    wanted = {*plan.figures}
+    renamed = frame.rename(columns={heading: name for heading, name in names.items() if name in wanted})
+    absent = [name for name in (*sorted(keys), *plan.figures) if name not in renamed.columns]
+    if absent:
+        words = f"the table lacks {len(absent)} of the model's columns: {', '.join(absent)}"
+        raise InputError(words, code="SCHEMA_MISSING")
+    if not renamed.columns.is_unique:
+        twice = ", ".join(sorted(set(map(str, renamed.columns[renamed.columns.duplicated()]))))
+        raise InputError(f"the table has {twice} more than once, or under two headings", code="DUPLICATE_COLUMN")
+    return renamed
+
+
+def _values(frame: pd.DataFrame, plan: CompanyPlan, row_LC: Ints, features: Features) -> Floats:
+    """Figures and features (C, F) of cases, each a company of its own with at most `YEARS` rows."""
+    there_LC = row_LC >= 0
+    case_R = np.broadcast_to(np.arange(row_LC.shape[1]), row_LC.shape)[there_LC]
+    year_R = np.broadcast_to(LAST_YEAR - np.arange(len(row_LC))[:, None], row_LC.shape)[there_LC]
+    table = frame[list(plan.figures)].iloc[row_LC[there_LC]].reset_index(drop=True)
+    table["case"], table["year"] = case_R, year_R
+    panel = make_panel(table, company="case", period="year", unit=plan.unit, tables=plan.tables)
+    own_R = slice(0, row_LC.shape[1])  # the cases' own rows come first
+    figures = np.stack([panel.values[name][own_R] for name in plan.figures], axis=1)
+    return np.concatenate([figures, features.of(panel)[own_R]], axis=1)
+
+
+def _periods(column: pd.Series, errors: dict[int, str]) -> Ints:
+    """Periods (R,); a row without one gets an error and 0."""
+    period_R = np.zeros(len(column), dtype=np.int64)
+    for value, rows in column.groupby(column.astype("str"), dropna=False).indices.items():
+        try:
+            period_R[rows] = read_periods(column.iloc[rows[:1]])[0]
+        except InputError:
+            for row in rows.tolist():
+                errors.setdefault(
+                    row, f"BAD_PERIOD: column {column.name!r} holds {value!r}; a year or a day is allowed"
+                )
+    return period_R
+
+
+def _companies(column: pd.Series, errors: dict[int, str]) -> Ints:
+    codes, _ = pd.factorize(column.astype("str").where(column.notna()))
+    for row in np.flatnonzero(codes < 0).tolist():
+        errors.setdefault(row, f"NO_COMPANY: column {column.name!r} is empty; every row needs its company")
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _find_twins(company_R: Ints, period_R: Ints, errors: dict[int, str]) -> None:
+    keys = pd.DataFrame({"company": company_R, "period": period_R})
+    for row in np.flatnonzero(keys.duplicated(keep=False)).tolist():
+        words = f"TWO_ROWS: there is another row of this company for {period_R[row]}; one is allowed"
+        errors.setdefault(row, words)
+
+
+def _latest(company_R: Ints, period_R: Ints, good_R: NDArray[np.bool_], errors: dict[int, str]) -> Ints:
+    """The latest row of each company. Where one of its rows is no good, nobody knows which is the latest."""
+    order = np.lexsort((np.arange(len(company_R)), period_R, company_R))
+    last = np.append(company_R[order][1:] != company_R[order][:-1], True)
+    latest = order[last] if len(order) else order
+    nameless = np.flatnonzero(company_R < 0)
+    latest = np.union1d(latest[company_R[latest] >= 0], nameless)
+    spoiled = {int(company_R[row]): int(row) for row in np.flatnonzero(~good_R)[::-1] if company_R[row] >= 0}
+    for row in latest.tolist():
+        if (bad := spoiled.get(int(company_R[row]))) is not None and row not in errors:
+            errors[row] = f"OTHER_ROW: row {bad + 1} is of the same company and cannot be used ({errors[bad]})"
+    return np.asarray(latest, dtype=np.int64)

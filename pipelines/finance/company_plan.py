@@ -1,0 +1,136 @@
+"""How a table of statements becomes the model's frame: kept in the bundle, so that scoring does what training did."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pandas as pd
+
+from core.errors import InputError
+from pipelines.finance.company_rules import Features, choose_features, read_features
+from pipelines.finance.labels import LabelRule, read_labels
+from pipelines.finance.options import CreditOptions
+from pipelines.finance.rules.panel import name_of, tables_recognised
+from pipelines.finance.rules.rulebook import load_rules
+
+KIND = "company"
+CaseRule = Literal["latest", "all"]
+CASE_RULES = ("auto", "latest", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanyOptions(CreditOptions):
+    """What a company model is trained on besides; `id_column` names the company, and may be left out."""
+
+    name: str = KIND
+    period: str | None = None  # column with the year or the day; None: one row a company, no history
+    cases: str = "auto"  # which rows are cases: the latest of each company, all, or what the labels look like
+    unit: float = 1.0  # currency units that an amount of 1 stands for: 1e6 where the table is in millions
+    currency: str | None = None  # of the amounts; a report in another one is not scored
+    base_rate: float | None = None  # share of bad cases where the model will be used; None: that of the validation rows
+    rules: Path | None = None  # further table of feature rules, beside those that come along
+    policy: Path | None = None  # table of hard rules that stand beside the model
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cases not in CASE_RULES:
+            raise InputError(f"cases are {', '.join(CASE_RULES)}, got {self.cases!r}")
+        if self.base_rate is not None and not 0 < self.base_rate < 1:
+            raise InputError(f"the base rate is a share of bad cases between 0 and 1, got {self.base_rate:g}")
+        if not self.unit > 0:
+            raise InputError(f"the unit is how many currency units an amount of 1 is, above 0, got {self.unit:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompanyPlan:
+    """From a table to the model's frame. `figures` are what it reads of a table, besides categories."""
+
+    company: str | None  # column
+    period: str | None  # column
+    cases: CaseRule
+    unit: float
+    currency: str | None
+    tables: tuple[str, ...]  # whose headings are known; see pipelines.finance.rules.panel
+    figures: tuple[str, ...]  # number columns by their names in formulas; features as they are
+    features: Mapping[str, Any]  # rules word for word: a bundle must not change when the shipped rules do
+    policy: Mapping[str, Any] | None  # hard rules, word for word
+
+    def to_json(self) -> dict[str, Any]:
+        """For the bundle."""
+        return {
+            field.name: list(value) if isinstance(value := getattr(self, field.name), tuple) else value
+            for field in fields(self)
+        }
+
+    @classmethod
+    def from_json(cls, raw: object) -> "CompanyPlan":
+        """From the bundle. InputError: it holds none."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(raw, Mapping) or set(raw) != names:
+            raise InputError("the bundle does not say how a table of statements is read; retrain", code="BAD_BUNDLE")
+        values = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+        return cls(**cast(dict[str, Any], values))
+
+    def headings(self, columns: Iterable[str]) -> list[str]:
+        """Which of a table's columns are figures of the model."""
+        keys = (self.company, self.period)
+        return [name for name in columns if name not in keys and name_of(name, self.tables) in self.figures]
+
+    @cached_property
+    def rules(self) -> Features:
+        """The features, ready to be worked out."""
+        return read_features(self.features)
+
+
+def make_plan(train: pd.DataFrame, options: CompanyOptions, rule: LabelRule) -> CompanyPlan:
+    """Decide how such tables are read. InputError: a column is absent, or rows of one company without a period."""
+    keys = (options.id_column, options.period)
+    absent = [name for name in (*keys, *options.ignore) if name is not None and name not in train.columns]
+    if absent:
+        columns = ", ".join(map(str, train.columns))
+        raise InputError(f"the table has no column {', '.join(absent)}; it has {columns}", code="UNKNOWN_COLUMN")
+    if options.period is None and options.id_column is not None and train[options.id_column].duplicated().any():
+        words = f"companies stand in several rows (column {options.id_column!r}); name the column of their years"
+        raise InputError(f"{words}: --period", code="NO_PERIOD")
+    left_out = frozenset(name for name in (*keys, options.target, options.time, options.group, *options.ignore) if name)
+    tables = tables_recognised([str(name) for name in train.columns if name not in left_out])
+    years = options.period is not None and options.id_column is not None
+    book = load_rules(*([] if options.rules is None else [options.rules]))
+    return CompanyPlan(
+        company=options.id_column,
+        period=options.period,
+        cases=_case_rule(train, options, rule),
+        unit=options.unit,
+        currency=options.currency,
+        tables=tables,
+        figures=tuple(figures_of(train, tables, left_out)),
+        features=choose_features(book, years=years).to_json(),
+        policy=None,
+    )
+
+
+def figures_of(frame: pd.DataFrame, tables: tuple[str, ...], left_out: frozenset[str]) -> dict[str, str]:
+    """Names in formulas of the table's columns of numbers, with their headings. InputError: one name twice."""
+    found: dict[str, str] = {}
+    for heading in map(str, frame.columns):
+        if heading in left_out or not pd.api.types.is_numeric_dtype(frame[heading]):
+            continue
+        name = name_of(heading, tables)
+        if name in found:
+            raise InputError(f"columns {found[name]!r} and {heading!r} both mean {name}; drop one with --ignore")
+        found[name] = heading
+    return found
+
+
+def _case_rule(train: pd.DataFrame, options: CompanyOptions, rule: LabelRule) -> CaseRule:
+    """Where the labels of every company are the same in all its years, a company is a case; else a year is."""
+    if options.cases != "auto":
+        return cast(CaseRule, options.cases)
+    if options.id_column is None or options.period is None:
+        return "all"
+    table = pd.DataFrame({"company": train[options.id_column], "y": read_labels(train[options.target], rule)})
+    several = table.dropna().groupby("company")["y"].agg(["size", "nunique"])
+    several = several[several["size"] > 1]
+    return "latest" if len(several) and (several["nunique"] == 1).all() else "all"
