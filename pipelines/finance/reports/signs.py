@@ -1,0 +1,93 @@
+"""From numbers as printed to numbers as items mean them: a cost is positive, a loss negative, however it is marked."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from pipelines.finance.reports.items import ITEMS, Language, says_loss
+
+_REVERSED = re.compile(  # (income) expense, (benefit): what stands in brackets is what parentheses mean
+    r"\((?:income|gains?|earnings|benefits?|profits?|credits?|收益|利润)\)", re.IGNORECASE
+)
+_TAX_REVERSED = re.compile(
+    r"benefits?\s*/?\s*\((?:expense|provision)|^\s*(?:income tax(?:es)? )?\(?(?:expense|provision)\)"
+    r"|^\W*\(provision|benefit (?:from|for) \(provision|\((?:expense|provision)[^()]*\)\s*/?\s*benefit",
+    re.IGNORECASE,
+)
+_ONLY_EXPENSE = re.compile(r"\b(?:expenses?|charges?|deductions?|costs?)\b", re.IGNORECASE)
+_ANY_INCOME = re.compile(r"\b(?:income|gains?|earnings|benefits?|credits?|revenues?|net)\b", re.IGNORECASE)
+_RECOVERY = re.compile(r"revers|recover|gain|转回|收益", re.IGNORECASE)
+_FILL_IN = re.compile(r"填列|号列示")
+_PLAIN_EXPENSE = frozenset(("other_non_operating", "total_non_operating", "interest_expense"))
+_IMPAIRMENTS = frozenset(("credit_impairment", "asset_impairment"))
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number of an item as printed, scaled, with the heading it stands by."""
+
+    item: str
+    words: str
+    value: Decimal
+
+
+def signed(numbers: Sequence[Printed], language: Language) -> list[Decimal]:
+    """The numbers of one statement and period as their items mean them."""
+    deducted = _deducts(numbers, language)
+    meant = [_meant(number, language, deducted) for number in numbers]
+    first = {number.item: value for number, value in reversed(list(zip(numbers, meant, strict=True)))}
+    return [
+        _fitting_tax(value, first) if number.item == "income_tax" else value
+        for number, value in zip(numbers, meant, strict=True)
+    ]
+
+
+def _deducts(numbers: Sequence[Printed], language: Language) -> bool:
+    """Whether the statement prints sums that it deducts as negative numbers."""
+    costs = [one.value for one in numbers if ITEMS[one.item].sign == "amount" and one.value]
+    return 2 * sum(value < 0 for value in costs) > len(costs)
+
+
+def _meant(number: Printed, language: Language, deducted: bool) -> Decimal:
+    value, words, item = number.value, number.words, number.item
+    sign = ITEMS[item].sign
+    if sign == "amount":
+        return abs(value) if language == "en" or deducted else value
+    if item in _IMPAIRMENTS:
+        return _impairment(value, words, language)
+    if sign == "cost":
+        return _cost(value, words, item, deducted)
+    if _REVERSED.search(words):
+        return -value
+    if value > 0 and (says_loss(words, language) or _says_expense(item, words)):
+        return -value
+    return value
+
+
+def _cost(value: Decimal, words: str, item: str, deducted: bool) -> Decimal:
+    if item == "interest_expense" and not _ANY_INCOME.search(words):
+        return abs(value)
+    if item == "income_tax" and _TAX_REVERSED.search(words):
+        return -value
+    return -value if deducted else value
+
+
+def _impairment(value: Decimal, words: str, language: Language) -> Decimal:
+    """A loss is negative. Chinese statements since 2019 say so themselves, "损失以“-”号填列"."""
+    if language == "zh" or _RECOVERY.search(words):
+        return value
+    return -abs(value)
+
+
+def _says_expense(item: str, words: str) -> bool:
+    return item in _PLAIN_EXPENSE and _ONLY_EXPENSE.search(words) is not None and not _ANY_INCOME.search(words)
+
+
+def _fitting_tax(value: Decimal, first: Mapping[str, Decimal]) -> Decimal:
+    """The tax with the sign that leads from the profit before it to the profit after it."""
+    before = first.get("pretax_income")
+    after = next((first[name] for name in ("continuing_net_income", "net_income") if name in first), None)
+    if before is None or after is None or not value:
+        return value
+    return value if abs(before - value - after) <= abs(before + value - after) else -value
