@@ -4,6 +4,7 @@ Numbers of a column end (or, where centred, overlap) at one place, whatever thei
 far to the left of its number and is not counted. Pure: knows no PDF library.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,8 @@ MIN_ROWS = 3
 MIN_SHARE = 0.12  # of the lines of the fullest column
 CELL_GAP = 1.6
 NEAR_GAP = 0.6
+_MONTH_DAY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2},?$", re.IGNORECASE)
+_YEAR = re.compile(r"(19|20)\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ def _with_dates(pieces: Sequence[Piece], columns: Sequence[Column], size: float)
         if last is None or last.kind != "text" or piece.left - last.right > NEAR_GAP * size:
             done.append(piece)
             continue
-        aligned = any(abs(piece.right - column.right) < 0.5 * size for column in columns)
+        dated = bool(_MONTH_DAY.search(last.text) and _YEAR.fullmatch(piece.text))
+        aligned = not dated and any(abs(piece.right - column.right) < 0.5 * size for column in columns)
         if piece.kind != "text" and aligned and last.left < columns[0].left - size:
             done.append(piece)
         else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pipelines.finance.reports.pdf_columns import Column
 from pipelines.finance.reports.pdf_glyphs import Marks
 from pipelines.finance.reports.pdf_grid import Band, find_grids
-from pipelines.finance.reports.pdf_lines import Line, join_words, lines_of
+from pipelines.finance.reports.pdf_lines import Line, join_words, lines_of, pieces_of
 from pipelines.finance.reports.pdf_rows import Row, is_number_line, rows_of, rows_within, text_row
 from pipelines.finance.reports.pdf_titles import title_of
 
@@ -70,8 +70,15 @@ def _band_rows(band: Band) -> Iterable[Row]:
     if len(cells) == 1 and not _is_heading(cells[0]):
         yield from (text_row(line) for line in cells[0])
         return
-    texts = tuple(join_words(line.text for line in lines) for lines in cells)
+    label, *others = (join_words(line.text for line in lines) for lines in cells)
+    texts = (label, *(_tidy(text, lines) for text, lines in zip(others, cells[1:], strict=True)))
     yield Row(texts, extents, band.bottom, in_table=True)
+
+
+def _tidy(text: str, lines: Sequence[Line]) -> str:
+    """A number with its currency sign and parentheses as one word."""
+    pieces = pieces_of(lines[0].words, lines[0].size) if len(lines) == 1 else ()
+    return pieces[0].text if len(pieces) == 1 else text
 
 
 def _is_heading(lines: Sequence[Line]) -> bool:

@@ -13,6 +13,7 @@ from data.finance.reports import STATEMENTS, StatementName
 from pipelines.finance.reports.pdf_titles import titles_among
 
 MIN_NUMBER_LINES = 5
+TABLE_SHARE = 0.3
 MIN_KEYS = 2
 MIN_KEYS_UNTITLED = 5
 MAX_RUN_PAGES = 10
@@ -58,6 +59,7 @@ _KEYS: Mapping[StatementName, tuple[re.Pattern[str], ...]] = {
 _NUMBER = re.compile(
     r"(?<![\w.])[(（-]?\$?\d{1,3}(?:[,，]\d{3})+(?:\.\d+)?[)）]?"
     r"|(?<![\w.])[(（-]?\$?\d+\.\d{2}[)）]?|[—–]\s|(?<![\w.,])\d{3,}\s+\(?\d{3,}(?![\w.,])"
+    r"|(?<![\w.,/-])\(?\d{1,3}\)?\s+\$?\s?\(?\d{1,3}\)?\s*$"
 )
 
 
@@ -78,6 +80,12 @@ class PageSigns:
     def number_lines(self) -> int:
         """How many lines hold an amount."""
         return sum(_NUMBER.search(line + " ") is not None for line in self.text.splitlines())
+
+    @property
+    def is_tabular(self) -> bool:
+        """Whether a good part of the lines hold amounts: a statement's last page may have only a few lines."""
+        lines = sum(bool(line.strip()) for line in self.text.splitlines())
+        return self.number_lines >= MIN_NUMBER_LINES or self.number_lines >= TABLE_SHARE * max(1, lines)
 
     @cached_property
     def keys(self) -> Mapping[StatementName, int]:
@@ -124,22 +132,16 @@ def _fullest_clusters(found: Mapping[int, int], signs: Sequence[PageSigns]) -> d
 
 def _run(signs: Sequence[PageSigns], start: int, name: StatementName) -> list[tuple[int, int]]:
     """The page of a title and the pages on which its statement goes on, if it is a statement."""
-    pages: list[int] = []
-    place = start
-    while place < len(signs) and place - start < MAX_RUN_PAGES:
+    pages = [start]
+    for place in range(start + 1, min(len(signs), start + MAX_RUN_PAGES)):
         page = signs[place]
-        others = place > start and bool(page.titles) and name not in page.titles
-        full = page.number_lines >= MIN_NUMBER_LINES
-        if not full and place > start + 1 and not others:
+        others = bool(page.titles) and name not in page.titles
+        if not page.keys[name] or not page.is_tabular:
             break
-        if others and not page.keys[name]:
+        pages.append(place)
+        if others:
             break
-        if full or place == start:
-            pages.append(place)
-        if others or (place > start and not page.keys[name]):
-            break
-        place += 1
-    if not any(signs[one].number_lines >= MIN_NUMBER_LINES for one in pages):
+    if sum(signs[one].number_lines for one in pages) < MIN_NUMBER_LINES:
         return []
     keys = max(signs[one].keys[name] for one in pages[:2])
     return [(one, keys) for one in pages] if keys >= MIN_KEYS else []

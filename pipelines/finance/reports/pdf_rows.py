@@ -26,6 +26,7 @@ _PAGE_NUMBER = re.compile(r"\W*(page|第)?\s*([A-Z]{1,2}-)?\d{1,4}(\s*(/|of|／)
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _NOTE = re.compile(r"notes?\b|附注|注释", re.IGNORECASE)
 MAX_REST_LINES = 20
+TIGHT = 0.9  # of the distance of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,16 @@ class Row:
     extents: tuple[Extent, ...]
     y: float
     in_table: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a table writes labels that need several lines."""
+
+    limit: float  # where labels end at the most
+    pitch: float  # between two rows with numbers; 0 where no two follow each other
+    tight: bool  # lines of one label stand nearer to each other than rows do
+    numbers_first: bool  # numbers stand beside the first line of the label, not the last
 
 
 def rows_of(lines: Sequence[Line], known: Sequence[Column] = ()) -> tuple[tuple[Row, ...], tuple[Column, ...]]:
@@ -96,22 +107,19 @@ def _is_heading(one: CutLine, columns: Sequence[Column]) -> bool:
 
 def _with_label(cut: Sequence[CutLine], last: int, columns: Sequence[Column]) -> int:
     """The last line of the label that the last number belongs to."""
-    limit = max(one.label_right for one in cut[: last + 1] if one.label) if any(one.label for one in cut) else 0.0
+    habits = _habits_of(cut[: last + 1])
     while last + 1 < len(cut) and not cut[last + 1].cells and cut[last + 1].line.right < columns[0].left:
-        if not _goes_on(cut[last], cut[last + 1], limit, pitch=0.0):
+        if not _goes_on(cut[last], cut[last + 1], habits):
             break
         last += 1
     return last
 
 
 def _table_rows(cut: Sequence[CutLine], columns: Sequence[Column]) -> tuple[Row, ...]:
-    labelled = [one for one in cut if one.label]
-    first = next((place for place, one in enumerate(labelled) if one.values), 0)
-    limit = max((one.label_right for one in labelled[first:]), default=0.0)  # headings reach further
-    pitch = _usual_pitch(cut)
+    habits = _habits_of(cut)
     groups: list[list[CutLine]] = []
-    for one in labelled:
-        if groups and _goes_on(groups[-1][-1], one, limit, pitch) and not (_valued(groups[-1]) and one.values):
+    for one in (one for one in cut if one.label):
+        if groups and _goes_on(groups[-1][-1], one, habits) and not (_valued(groups[-1]) and one.values):
             groups[-1].append(one)
         else:
             groups.append([one])
@@ -125,10 +133,23 @@ def _table_rows(cut: Sequence[CutLine], columns: Sequence[Column]) -> tuple[Row,
     return tuple(sorted(rows, key=lambda row: row.y))
 
 
-def _usual_pitch(cut: Sequence[CutLine]) -> float:
-    """Between two lines that both hold numbers, and so are two rows."""
+def _habits_of(cut: Sequence[CutLine]) -> Habits:
+    labelled = [one for one in cut if one.label]
+    first = next((place for place, one in enumerate(labelled) if one.values), 0)
     steps = [other.line.y - one.line.y for one, other in pairwise(cut) if one.values and other.values]
-    return median(steps) if steps else 0.0
+    pitch = median(steps) if steps else 0.0
+    tight = [one for one, other in pairwise(labelled) if other.line.y - one.line.y < TIGHT * pitch]
+    votes = 0
+    for one, other in pairwise(labelled):
+        broken = _open_brackets(one.label) > 0 and _open_brackets(other.label) < 0
+        if one.values != other.values and (broken or other.label[0].islower()):
+            votes += 1 if one.values else -1
+    return Habits(
+        limit=max((one.label_right for one in labelled[first:]), default=0.0),  # headings reach further
+        pitch=pitch,
+        tight=bool(tight),
+        numbers_first=votes > 0,
+    )
 
 
 def _valued(group: Sequence[CutLine]) -> bool:
@@ -143,7 +164,7 @@ def _surrounds(group: Sequence[CutLine], one: CutLine) -> bool:
     return len(group) > 1 and group[0].line.y - slack < one.line.y < group[-1].line.y + slack
 
 
-def _goes_on(one: CutLine, other: CutLine, limit: float, pitch: float) -> bool:
+def _goes_on(one: CutLine, other: CutLine, habits: Habits) -> bool:
     """Whether the label of `one` goes on in `other`."""
     upper, lower, size = one.label.rstrip(), other.label.lstrip(), one.line.size
     step = other.line.y - one.line.y
@@ -153,14 +174,13 @@ def _goes_on(one: CutLine, other: CutLine, limit: float, pitch: float) -> bool:
         return True
     if _NUMBERED.match(lower) or one.line.bold != other.line.bold:
         return False
-    if one.label_right + _first_width(other) < limit - 0.3 * size:
+    if one.label_right + _first_width(other) < habits.limit - 0.3 * size:
         return False  # the next word would have fitted
-    if _HAN.search(upper) and _HAN.search(lower):
-        return not (one.values and other.line.left > one.line.left + 0.5 * size)
-    tight = bool(pitch) and step < 0.93 * pitch
-    if lower[0].islower() or _GOES_ON.search(upper):
-        return tight or not one.values
-    return tight
+    if habits.tight:
+        return step < TIGHT * habits.pitch
+    if one.values and not habits.numbers_first:
+        return False
+    return bool(_HAN.search(upper) or lower[0].islower() or _GOES_ON.search(upper))
 
 
 def _first_width(other: CutLine) -> float:
