@@ -10,7 +10,8 @@ import numpy as np
 
 from pipelines.finance.rules.columns import Floats, Panel
 
-LARGEST_RATIO = 1e9  # a denominator smaller than a billionth of the numerator is a rounding rest of zero
+ROUNDING = 1e-12  # of the operands: a difference below it is a rounding rest of zero
+LARGEST_RATIO = 1e13  # of an amount to a plain number; beyond it the denominator is a rounding rest of zero
 Compute = Callable[..., Floats]
 
 
@@ -36,6 +37,17 @@ def prior(panel: Panel, x: Floats, n: int = 1) -> Floats:
     for _ in range(n):
         x = np.where(panel.has_prior, np.broadcast_to(x, panel.rows)[panel.prior_R], np.nan)
     return x
+
+
+def add(_: Panel, a: Floats, b: Floats) -> Floats:
+    """a + b; zero where they cancel but for rounding."""
+    total = a + b
+    return np.where(np.abs(total) <= ROUNDING * np.abs(a), total * 0, total)
+
+
+def subtract(panel: Panel, a: Floats, b: Floats) -> Floats:
+    """a - b; zero where they cancel but for rounding."""
+    return add(panel, a, -b)
 
 
 def divide(_: Panel, a: Floats, b: Floats) -> Floats:
@@ -148,8 +160,8 @@ def exponential(_: Panel, x: Floats) -> Floats:
 
 
 BASIC: Mapping[str, Function] = {
-    "+": Function(lambda _, a, b: a + b, 2),
-    "-": Function(lambda _, a, b: a - b, 2),
+    "+": Function(add, 2),
+    "-": Function(subtract, 2),
     "*": Function(lambda _, a, b: a * b, 2),
     "/": Function(divide, 2, fault="zero"),
     "**": Function(power, 2),

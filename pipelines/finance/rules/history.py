@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipelines.finance.rules.columns import Floats, Panel
-from pipelines.finance.rules.functions import Function, divide, prior
+from pipelines.finance.rules.functions import Function, divide, prior, subtract
 
 LEAST_YEARS = 3  # present, for a slope or a spread
 LEAST_PEERS = 20  # present in a period, for a percentile
@@ -18,13 +18,13 @@ def avg(panel: Panel, x: Floats) -> Floats:
 
 def change(panel: Panel, x: Floats) -> Floats:
     """This year's less last year's."""
-    return x - prior(panel, x)
+    return subtract(panel, x, prior(panel, x))
 
 
 def growth(panel: Panel, x: Floats) -> Floats:
     """The change as a part of last year's size: from -2 to 1 it is +1.5, so that a better year is a rise."""
     before = prior(panel, x)
-    return divide(panel, x - before, np.abs(before))
+    return divide(panel, subtract(panel, x, before), np.abs(before))
 
 
 def cagr(panel: Panel, x: Floats, n: int) -> Floats:

@@ -10,9 +10,10 @@ import numpy as np
 from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.functions import Function
 
-NEWTON_STEPS = 60
+NEWTON_STEPS = 40
 ROUNDS = 400  # of the outer iteration
-CLOSE = 1e-10  # relative, of the assets' volatility
+CLOSE = 1e-9  # relative, of the assets' volatility
+SETTLED = 1e-11  # relative, of the assets
 
 
 def distance_to_default(_: Panel, equity: Floats, volatility: Floats, debt: Floats, rate: Floats) -> Floats:
@@ -23,39 +24,45 @@ def distance_to_default(_: Panel, equity: Floats, volatility: Floats, debt: Floa
     """
     equity, volatility, debt, rate = np.broadcast_arrays(equity, volatility, debt, rate)
     good = (equity > 0) & (volatility > 0) & (debt > 0) & np.isfinite(rate)
-    e, s, d, r = (np.where(good, x, 1.0) for x in (equity, volatility, debt, rate))
-    scale, d = d, np.ones_like(d)
-    e = e / scale
-    assets, s_assets = e + d * np.exp(-r), s * e / (e + d * np.exp(-r))
-    settled = ~good
-    for _round in range(ROUNDS):
-        assets = _assets(assets, s_assets, e, d, r)
-        new = s * e / (assets * _normal(_d1(assets, s_assets, d, r)))
-        close = np.abs(new - s_assets) <= CLOSE * np.abs(new)
-        s_assets = np.where(settled, s_assets, new)
-        settled |= close | ~np.isfinite(new)
-        if settled.all():
+    result = np.full(equity.shape, np.nan)
+    result[good] = _solve(equity[good] / debt[good], volatility[good], rate[good])
+    return np.where(np.isfinite(result), result, np.nan)
+
+
+def _solve(e: Floats, s: Floats, r: Floats) -> Floats:
+    """Distances for equity in units of the debt. Rows leave the iteration when their volatility stands still."""
+    distance = np.full_like(e, np.nan)
+    at = np.arange(len(e))
+    floor = np.exp(-r)
+    assets, s_assets = e + floor, s * e / (e + floor)
+    for _ in range(ROUNDS):
+        assets = _assets(assets, s_assets, e, floor)
+        new = s * e / (assets * _normal(_d1(assets, s_assets, floor)))
+        settled = np.abs(new - s_assets) <= CLOSE * np.abs(new)
+        here = at[settled]
+        distance[here] = (np.log(assets / floor)[settled] - new[settled] ** 2 / 2) / new[settled]
+        stay = ~settled & np.isfinite(new)
+        if not stay.any():
             break
-    distance = (np.log(assets / d) + r - s_assets**2 / 2) / s_assets
-    return np.where(good & settled & np.isfinite(distance), distance, np.nan)
+        at, e, s, floor, assets, s_assets = (x[stay] for x in (at, e, s, floor, assets, new))
+    return distance
 
 
-def _assets(start: Floats, s: Floats, e: Floats, d: Floats, r: Floats) -> Floats:
+def _assets(start: Floats, s: Floats, e: Floats, floor: Floats) -> Floats:
     """The assets at which the call is worth the equity, by Newton's method (the call is convex and rising in V)."""
     assets = start
     for _ in range(NEWTON_STEPS):
-        d1 = _d1(assets, s, d, r)
+        d1 = _d1(assets, s, floor)
         delta = _normal(d1)
-        call = assets * delta - d * np.exp(-r) * _normal(d1 - s)
-        step = (call - e) / np.maximum(delta, 1e-12)
-        assets = np.clip(assets - step, e, e + d * np.exp(-r) * (1 + 1e-12) + 1e-300)
-        if np.all(np.abs(step) <= 1e-13 * assets):
+        step = (assets * delta - floor * _normal(d1 - s) - e) / np.maximum(delta, 1e-12)
+        assets = np.clip(assets - step, e, e + floor)
+        if np.all(np.abs(step) <= SETTLED * assets):
             break
     return assets
 
 
-def _d1(assets: Floats, s: Floats, d: Floats, r: Floats) -> Floats:
-    return np.asarray((np.log(assets / d) + r + s**2 / 2) / s, dtype=np.float64)
+def _d1(assets: Floats, s: Floats, floor: Floats) -> Floats:
+    return np.asarray(np.log(assets / floor) / s + s / 2, dtype=np.float64)
 
 
 def _normal(x: Floats) -> Floats:
