@@ -6,6 +6,7 @@ object: `pages` (the text of each, null where rows were cut), `rows` (page -> [i
 
 import json
 import resource
+import signal
 import sys
 from typing import Any
 
@@ -39,9 +40,9 @@ def main(arguments: list[str]) -> int:
         answer = {"error": {"code": error.code, "message": str(error)}}
     except MemoryError:
         answer = {"error": {"code": "TOO_MUCH_MEMORY", "message": ""}}
-    text = json.dumps(answer, ensure_ascii=False)
-    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
-    sys.stdout.flush()
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it: the answer would be cut short unnoticed
+    sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()
     return 0
 
 
@@ -88,7 +89,8 @@ def _open(content: bytes) -> Any:
                 "the PDF is encrypted in a way that is not supported; print it to a new PDF", code="ENCRYPTED"
             ) from None
         raise InputError(
-            "the PDF is damaged: it cannot be opened; copy it again or print it to a new PDF", code="DAMAGED_FILE"
+            "the PDF is damaged or has no page: it cannot be opened; copy it again or print it to a new PDF",
+            code="DAMAGED_FILE",
         ) from None
 
 
