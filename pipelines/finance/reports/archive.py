@@ -8,7 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from core.errors import InputError
@@ -33,15 +33,15 @@ BROKEN = (
 )
 
 
-def read_members(source: Path | bytes, file: str, suffixes: tuple[str, ...]) -> dict[str, bytes]:
-    """The members of a zip file or folder whose names end so (lower case), by their path in it."""
+def read_members(source: Path | bytes, file: str, wanted: Callable[[str], bool]) -> dict[str, bytes]:
+    """The members of a zip file or folder whose names (in lower case) are wanted, by their path in it."""
     if isinstance(source, Path) and source.is_dir():
-        return _read_folder(source, file, suffixes)
+        return _read_folder(source, file, wanted)
     content = source if isinstance(source, bytes) else read_file(source, file)
     _check_end(content, file)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _read_zip(archive, len(content), file, suffixes)
+            return _read_zip(archive, len(content), file, wanted)
     except InputError:
         raise
     except BROKEN as error:
@@ -62,7 +62,7 @@ def read_file(path: Path, file: str) -> bytes:
         raise InputError(f"{file}: cannot be read ({error.strerror}); check the path", code="BAD_INPUT") from None
 
 
-def _read_zip(archive: zipfile.ZipFile, packed: int, file: str, suffixes: tuple[str, ...]) -> dict[str, bytes]:
+def _read_zip(archive: zipfile.ZipFile, packed: int, file: str, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
         raise InputError(f"{file}: {len(entries)} entries; at most {MAX_ENTRIES} are read", code="TOO_LARGE")
@@ -71,7 +71,7 @@ def _read_zip(archive: zipfile.ZipFile, packed: int, file: str, suffixes: tuple[
     total = 0
     for entry in entries:
         _check_entry(entry, file)
-        if entry.is_dir() or not entry.filename.lower().endswith(suffixes):
+        if entry.is_dir() or not wanted(entry.filename.lower()):
             continue
         if entry.filename in members:
             raise InputError(f"{file}: two entries are named {entry.filename[:80]!r}; pack it anew", code="BAD_ARCHIVE")
@@ -123,13 +123,13 @@ def _check_end(content: bytes, file: str) -> None:
         raise InputError(f"{file}: {entries} entries; at most {MAX_ENTRIES} are read", code="TOO_LARGE")
 
 
-def _read_folder(folder: Path, file: str, suffixes: tuple[str, ...]) -> dict[str, bytes]:
+def _read_folder(folder: Path, file: str, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     members: dict[str, bytes] = {}
     total = 0
     for number, path in enumerate(_walk(folder, file, 1), 1):
         if number > MAX_ENTRIES:
             raise InputError(f"{file}: more than {MAX_ENTRIES} files; give the report's own folder", code="TOO_LARGE")
-        if not path.name.lower().endswith(suffixes):
+        if not wanted(path.name.lower()):
             continue
         content = read_file(path, f"{file}/{path.relative_to(folder)}")
         total += len(content)

@@ -85,6 +85,6 @@ def _language(languages: Sequence[str], texts: Sequence[Fact]) -> Literal["en", 
     said = next((language for language in languages if language), "")
     if said:
         return "zh" if said.lower().startswith("zh") else "en"
-    words = "".join(fact.value for fact in texts[:200] if isinstance(fact.value, str))
+    words = "".join(fact.value[:100] for fact in texts[:100] if isinstance(fact.value, str))
     chinese = sum("\u4e00" <= character <= "\u9fff" for character in words)
     return "zh" if 5 * chinese > len(words) else "en"

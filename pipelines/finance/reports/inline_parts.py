@@ -4,7 +4,7 @@ A fact's text may be continued elsewhere and may have parts excluded; its markup
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lxml import etree
 
@@ -33,7 +33,7 @@ class InlineParts:
             for element in root.iter(*KINDS):
                 self._by_kind[KINDS[element.tag]].append(element)
         self._excluded = frozenset(self._by_kind[EXCLUDE])
-        self._continuations = {part.get("id", ""): part for part in self._by_kind[CONTINUATION]}
+        self._continuations = {part.get("id"): part for part in self._by_kind[CONTINUATION]}
 
     def of_kind(self, kind: str) -> Sequence[etree._Element]:
         """The elements of one kind: NUMBER, WORDS, FRACTION, CONTEXT or UNIT."""
@@ -41,19 +41,32 @@ class InlineParts:
 
     def text(self, element: etree._Element, spaced: bool = False) -> str:
         """The text with all continuations; `spaced` keeps blocks and cells apart."""
-        text = self._own_text(element, spaced)
-        following = element.get("continuedAt")
-        if following is None:
-            return text
-        parts, seen = [text], {element}
-        while following is not None:
-            part = self._continuations.get(following)
-            if part is None or part in seen:
-                break  # the chain ends, or runs in a circle
+        if element.get("continuedAt") is None:
+            return self._own_text(element, spaced)
+        return ("\n" if spaced else "").join(self._own_text(part, spaced) for part in self._chain(element))
+
+    def opening(self, element: etree._Element, length: int) -> str:
+        """About the first `length` characters of a passage, in words with single spaces; "…" ends what goes on."""
+        pieces: list[str] = []
+        size = 0
+        for part in self._chain(element):
+            for piece in self._pieces(part, True) if self._excluded else part.itertext():
+                words = " ".join(str(piece).split())
+                if words:
+                    pieces.append(words)
+                    size += len(words) + 1
+                if size > length:
+                    return " ".join(pieces)[:length] + "…"
+        return " ".join(pieces)
+
+    def _chain(self, element: etree._Element) -> Iterator[etree._Element]:
+        """An element and those that continue it; a chain that runs in a circle ends."""
+        seen: set[etree._Element] = set()
+        part: etree._Element | None = element
+        while part is not None and part not in seen:
             seen.add(part)
-            parts.append(self._own_text(part, spaced))
-            following = part.get("continuedAt")
-        return ("\n" if spaced else "").join(parts)
+            yield part
+            part = self._continuations.get(part.get("continuedAt") or "")
 
     def _own_text(self, element: etree._Element, spaced: bool) -> str:
         if not len(element):
@@ -62,19 +75,17 @@ class InlineParts:
             return "".join(map(str, element.itertext()))
         return "".join(self._pieces(element, spaced))
 
-    def _pieces(self, element: etree._Element, spaced: bool) -> list[str]:
+    def _pieces(self, element: etree._Element, spaced: bool) -> Iterator[str]:
         """Texts and tails in the order of the document, without what ix:exclude covers."""
-        pieces: list[str] = []
         covered: etree._Element | None = None
         for event, part in etree.iterwalk(element, events=("start", "end")):
             if event == "start":
                 if covered is None and part in self._excluded:
                     covered = part
                 if covered is None and isinstance(part.tag, str):
-                    pieces.append("\n" if spaced and part.tag in BREAKS else "")
-                    pieces.append(part.text or "")
+                    yield "\n" if spaced and part.tag in BREAKS else ""
+                    yield part.text or ""
             else:
                 covered = None if covered is part else covered
                 if covered is None and part is not element:
-                    pieces.append(part.tail or "")
-        return pieces
+                    yield part.tail or ""

@@ -1,6 +1,7 @@
 """Inline XBRL (10-K, 10-Q, ESEF and others): every fact that a page carries, with its value, period and place.
 
-One parse and one walk; contexts and units are resolved once. Passages (escaped markup) are left to `text_blocks`.
+One parse and one walk; contexts and units are resolved once. Of passages (notes, policies: escaped markup) only the
+opening is kept, unless `whole` asks for all of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,35 +22,31 @@ NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 TRUE = ("true", "1")
 LARGEST_SCALE = 30
+OPENING = 300  # characters that are kept of a passage
 Written = tuple[str, str | None, str | None, str | None]  # text, format, scale, sign
 
 
-def read_ixbrl(content: bytes, file: str) -> Report:
+def read_ixbrl(content: bytes, file: str, whole: bool = False) -> Report:
     """All facts of one inline document. Raises InputError for what is not one."""
-    return read_trees([parse(content, file)], file)
+    return read_trees([parse(content, file)], file, whole)
 
 
-def read_tree(root: etree._Element, file: str) -> Report:
+def read_tree(root: etree._Element, file: str, whole: bool = False) -> Report:
     """The same for a document that is parsed already (by `markup.parse`)."""
-    return read_trees([root], file)
+    return read_trees([root], file, whole)
 
 
-def read_trees(roots: Sequence[etree._Element], file: str) -> Report:
+def read_trees(roots: Sequence[etree._Element], file: str, whole: bool = False) -> Report:
     """All facts of documents that share their contexts and units, as the parts of one report may."""
     if not any(is_inline(root) for root in roots):
         raise InputError(f"{file}: no inline XBRL facts; give a 10-K, 10-Q or ESEF page", code="NOT_INLINE")
     reader = _Reader(roots)
     facts = tuple(reader.numbers())
-    texts = tuple(reader.words(passages=False))
+    texts = tuple(reader.words(whole))
     reader.note_fractions()
     languages = [root.get(LANGUAGE) or root.get("lang") or "" for root in roots]
     checks: tuple[Check, ...] = (readable_check(reader.faults), same_value_check(facts))
     return identity(file, "ixbrl", facts, texts, reader.units, languages, checks)
-
-
-def text_blocks(roots: Sequence[etree._Element]) -> tuple[Fact, ...]:
-    """The tagged passages (notes, policies, tables), which `read_ixbrl` leaves out: with their plain text."""
-    return tuple(_Reader(roots).words(passages=True))
 
 
 class _Reader:
@@ -98,19 +95,16 @@ class _Reader:
                 Place(text, None, place),
             )
 
-    def words(self, passages: bool) -> Iterator[Fact]:
-        """Every ix:nonNumeric that is a passage (escaped markup), or every one that is not."""
+    def words(self, whole: bool) -> Iterator[Fact]:
+        """Every ix:nonNumeric, in the order of the document."""
         for order, element in enumerate(self.parts.of_kind(WORDS), 1):
-            if (element.get("escape") in TRUE) != passages:
-                continue
             place = element.get("id") or f"nonNumeric[{order}]"
             name, context = element.get("name"), self.contexts.get(element.get("contextRef", ""))
             if not name or context is None or context.fault is not None:
                 self.faults.append(f"{place}: {_lacking(element, context)}")
                 continue
-            text = self.parts.text(element, passages)
             try:
-                value = None if element.get(NIL) in TRUE else self._words(element, text)
+                text, value = self._words(element, whole)
             except ValueError as error:
                 self.faults.append(f"{place}: {error}")
                 continue
@@ -136,11 +130,16 @@ class _Reader:
         number = Decimal(f"{digits}E{power}")
         return number.copy_negate() if sign == "-" and number else number
 
-    def _words(self, element: etree._Element, text: str) -> str:
+    def _words(self, element: etree._Element, whole: bool) -> tuple[str, str | None]:
+        """The text as written and the value that it stands for."""
+        if element.get("escape") in TRUE:
+            words = self.parts.text(element, spaced=True).strip() if whole else self.parts.opening(element, OPENING)
+            return words, words
+        text = self.parts.text(element)
+        if element.get(NIL) in TRUE:
+            return text, None
         form = element.get("format")
-        if form is None:
-            return text.strip() if "\n" in text and len(text) > LONGEST_NUMBER else " ".join(text.split())
-        return transform(*self._format(element, form), text)
+        return text, " ".join(text.split()) if form is None else transform(*self._format(element, form), text)
 
     def _format(self, element: etree._Element, form: str) -> tuple[str, str]:
         """The registry and the name of a transformation; its prefix is resolved once, from the first that uses it."""

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from lxml import etree
@@ -28,6 +29,8 @@ ARCS = {
     PRESENTATION_LINK: f"{LINK}presentationArc",
     CALCULATION_LINK: f"{LINK}calculationArc",
 }
+FROM, TO, NAME, HREF, ROLE = f"{XLINK}from", f"{XLINK}to", f"{XLINK}label", f"{XLINK}href", f"{XLINK}role"
+DOCUMENTATION = "documentation"  # the label role of definitions: whole paragraphs
 MAX_ROWS = 200_000  # of labels or of one shown tree
 
 
@@ -65,8 +68,7 @@ class Linkbases:
         return words.get(role or "label") or words.get("label") or next(iter(words.values()), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Arc:
+class _Arc(NamedTuple):
     source: str
     target: str
     order: float
@@ -77,7 +79,7 @@ class _Arc:
 
 
 def read_linkbases(
-    links: Sequence[etree._Element], schemas: Sequence[etree._Element], prefixes: Mapping[str, str], file: str
+    links: Iterable[etree._Element], schemas: Sequence[etree._Element], prefixes: Mapping[str, str], file: str
 ) -> Linkbases:
     """All links of a package; `prefixes` are the instance's, by namespace."""
     concepts = _own_concepts(schemas, prefixes)
@@ -86,13 +88,12 @@ def read_linkbases(
     summed: dict[str, list[_Arc]] = defaultdict(list)
     for link in (link for root in links for link in root.iter(*ARCS)):
         places = {
-            locator.get(f"{XLINK}label", ""): _concept(locator.get(f"{XLINK}href", ""), concepts)
-            for locator in link.iterchildren(LOCATOR)
+            locator.get(NAME, ""): _concept(locator.get(HREF, ""), concepts) for locator in link.iterchildren(LOCATOR)
         }
         if link.tag == LABEL_LINK:
             _add_labels(labels, link, places, file)
         else:
-            arcs = (shown if link.tag == PRESENTATION_LINK else summed)[link.get(f"{XLINK}role", "")]
+            arcs = (shown if link.tag == PRESENTATION_LINK else summed)[link.get(ROLE, "")]
             arcs.extend(_arcs(link, places))
     return Linkbases(
         roles=_roles(schemas),
@@ -116,7 +117,9 @@ def _own_concepts(schemas: Iterable[etree._Element], prefixes: Mapping[str, str]
 
 def _concept(href: str, concepts: Mapping[str, str]) -> str:
     """us-gaap:Assets from ...us-gaap-2024.xsd#us-gaap_Assets."""
-    identifier = unquote(href.rpartition("#")[2])
+    identifier = href.rpartition("#")[2]
+    if "%" in identifier:
+        identifier = unquote(identifier)
     return concepts.get(identifier) or identifier.replace("_", ":", 1)
 
 
@@ -130,40 +133,42 @@ def _roles(schemas: Iterable[etree._Element]) -> dict[str, str]:
 
 def _add_labels(labels: dict[str, dict[str, str]], link: etree._Element, places: Mapping[str, str], file: str) -> None:
     """English wins where a concept is named in several languages; else the first."""
-    named: dict[str, list[etree._Element]] = defaultdict(list)
+    named: dict[str, list[tuple[str, str, bool]]] = defaultdict(list)
     for resource in link.iterchildren(LABEL):
-        named[resource.get(f"{XLINK}label", "")].append(resource)
+        role = (resource.get(ROLE) or "label").rpartition("/")[2]
+        text = "".join(map(str, resource.itertext())) if len(resource) else resource.text or ""
+        named[resource.get(NAME, "")].append((role, text, (resource.get(LANGUAGE) or "").startswith("en")))
     rows = 0
     for arc in link.iterchildren(ARCS[LABEL_LINK]):
-        concept = places.get(arc.get(f"{XLINK}from", ""))
+        concept = places.get(arc.get(FROM, ""))
         if concept is None or arc.get("use") == "prohibited":
             continue
         words = labels.setdefault(concept, {})
-        for resource in named.get(arc.get(f"{XLINK}to", ""), ()):
+        for role, text, english in named.get(arc.get(TO, ""), ()):
             rows += 1
             if rows > MAX_ROWS:
                 raise InputError(f"{file}: more than {MAX_ROWS} labels in one link; refused", code="TOO_LARGE")
-            role = (resource.get(f"{XLINK}role") or "label").rpartition("/")[2]
-            if role not in words or (resource.get(LANGUAGE) or "").startswith("en"):
-                words[role] = " ".join("".join(map(str, resource.itertext())).split())
+            if english or role not in words:
+                words[role] = text.strip() if role == DOCUMENTATION else " ".join(text.split())
 
 
 def _arcs(link: etree._Element, places: Mapping[str, str]) -> list[_Arc]:
     arcs: list[_Arc] = []
-    for arc in link.iterchildren(ARCS[link.tag]):
-        source, target = places.get(arc.get(f"{XLINK}from", "")), places.get(arc.get(f"{XLINK}to", ""))
+    for arc in link.iterchildren(ARCS[str(link.tag)]):
+        get = arc.get
+        source, target = places.get(get(FROM, "")), places.get(get(TO, ""))
         if source is None or target is None:
             continue
-        role = arc.get("preferredLabel")
+        role, priority = get("preferredLabel"), get("priority")
         arcs.append(
             _Arc(
                 source,
                 target,
-                _number(arc.get("order"), 1.0),
-                int(_number(arc.get("priority"), 0.0)),
-                arc.get("use") == "prohibited",
+                _number(get("order"), 1.0),
+                int(_number(priority, 0.0)) if priority else 0,
+                get("use") == "prohibited",
                 role.rpartition("/")[2] if role else None,
-                arc.get("weight"),
+                get("weight"),
             )
         )
     return arcs
@@ -194,8 +199,8 @@ def _rows(arcs: Sequence[_Arc], file: str) -> tuple[Shown, ...]:
     children: dict[str, list[_Arc]] = defaultdict(list)
     for arc in arcs:
         children[arc.source].append(arc)
-    for below in children.values():
-        below.sort(key=lambda arc: arc.order)
+    for siblings in children.values():
+        siblings.sort(key=lambda arc: arc.order)
     targets = {arc.target for arc in arcs}
     rows: list[Shown] = []
     cap = min(MAX_ROWS, 10 * len(arcs) + 1000)
@@ -206,10 +211,13 @@ def _rows(arcs: Sequence[_Arc], file: str) -> tuple[Shown, ...]:
             rows.append(row)
             if len(rows) > cap:
                 raise InputError(f"{file}: a presentation of more than {cap} rows; refused", code="TOO_LARGE")
+            below = children.get(row.concept)
+            if below is None:
+                continue
             path = above | {row.concept}
             waiting.extend(
                 (Shown(arc.target, row.concept, row.depth + 1, arc.label_role), path)
-                for arc in reversed(children.get(row.concept, ()))
+                for arc in reversed(below)
                 if arc.target not in path
             )
     return tuple(rows)

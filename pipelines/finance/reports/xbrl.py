@@ -1,12 +1,16 @@
 """XBRL instances and packages (zip or folder): facts, and with them labels, presentation and calculation.
 
 No taxonomy is fetched: a fact says itself what it is, and the package's own linkbases say how it is shown.
+Of passages (notes, policies: escaped markup) only the opening is kept, unless `whole` asks for all of it.
 """
 
+import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from lxml import etree
@@ -17,7 +21,7 @@ from pipelines.finance.reports.archive import read_file, read_members
 from pipelines.finance.reports.contexts import CONTEXT, UNIT, XBRLI, Context, Unit, read_contexts, read_units
 from pipelines.finance.reports.identity import identity
 from pipelines.finance.reports.inline_parts import is_inline
-from pipelines.finance.reports.ixbrl import read_trees
+from pipelines.finance.reports.ixbrl import OPENING, read_trees
 from pipelines.finance.reports.linkbases import LINK, Linkbases, read_linkbases
 from pipelines.finance.reports.markup import first_tag, parse
 from pipelines.finance.reports.readable import LONGEST_NUMBER, readable_check, same_value_check
@@ -29,87 +33,107 @@ SUFFIXES = (".xml", ".xsd", ".xbrl", *PAGES)
 UNUSED = "_def.xml"  # definition links, by EDGAR's rule of names
 LINKS = (b"labelLink", b"presentationLink", b"calculationLink")
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
-LONGEST_WORDS = 500  # characters of a text that may be markup
+TAG = re.compile(r"<[^<>]*>")
+RAW_OPENING = 8 * OPENING  # characters of escaped markup that hold its opening
 
 
 @dataclass(frozen=True)
 class Package:
-    """A report with the links that came with it."""
+    """A report, with the schemas and linkbases that came with it."""
 
     report: Report
-    links: Linkbases
+    members: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    prefixes: Mapping[str, str] = field(default_factory=dict)  # of the instance, by namespace
+
+    @cached_property
+    def links(self) -> Linkbases:
+        """Labels, presentation and calculation, read when first asked for. Raises InputError if one is damaged."""
+        name = self.report.file
+        tags = {member: first_tag(content) for member, content in self.members.items()}
+        schemas = [parse(self.members[member], f"{name}/{member}") for member, tag in tags.items() if tag == "schema"]
+        linked = [member for member, tag in tags.items() if tag == "linkbase" and _has_links(self.members[member])]
+        links = chain(schemas, (parse(self.members[member], f"{name}/{member}") for member in linked))  # one at a time
+        return read_linkbases(links, schemas, self.prefixes, name)
 
 
-def read_package(source: Path | bytes, file: str | None = None) -> Package:
+def read_package(source: Path | bytes, file: str | None = None, whole: bool = False) -> Package:
     """A zip file (or its bytes), a folder, or a single instance."""
     name = file or (source.name if isinstance(source, Path) else "package.zip")
     if isinstance(source, Path) and not source.is_dir():
         source = read_file(source, name)
     if isinstance(source, bytes) and not source.startswith(b"PK"):
-        return Package(read_instance(source, name), Linkbases())
-    members = {
-        member: content
-        for member, content in read_members(source, name, SUFFIXES).items()
-        if not member.lower().endswith(UNUSED)
-    }
+        return Package(read_instance(source, name, whole))
+    members = read_members(source, name, _wanted)
     tags = {member: first_tag(content) for member, content in members.items()}
     instances = [member for member, tag in tags.items() if tag == "xbrl"]
-    schemas = [parse(members[member], f"{name}/{member}") for member, tag in tags.items() if tag == "schema"]
-    linked = [member for member, tag in tags.items() if tag == "linkbase" and _links(members[member])]
-    links = [parse(members[member], f"{name}/{member}") for member in linked] + schemas
     if instances:
         largest = max(instances, key=lambda member: len(members[member]))
-        root = parse(members[largest], f"{name}/{largest}")
-        report, prefixes = _read_root(root, name), _prefixes([root])
+        report, prefixes = _read_root(parse(members[largest], f"{name}/{largest}"), name, whole)
     else:
-        pages = [parse(members[member], f"{name}/{member}") for member in sorted(members) if tags[member] == "html"]
-        pages = [page for page in pages if is_inline(page)]
-        if not pages:
-            raise InputError(f"{name}: no XBRL instance and no inline XBRL page in it", code="NO_INSTANCE")
-        report, prefixes = read_trees(pages, name), _prefixes(pages)
-    return Package(report, read_linkbases(links, schemas, prefixes, name))
+        pages = [member for member in sorted(tags) if tags[member] == "html"]
+        report, prefixes = _read_pages(members, pages, name, whole)
+    linked = {member: content for member, content in members.items() if tags[member] in ("schema", "linkbase")}
+    return Package(report, linked, prefixes)
 
 
-def read_instance(content: bytes, file: str) -> Report:
+def _read_pages(
+    members: Mapping[str, bytes], names: Sequence[str], file: str, whole: bool
+) -> tuple[Report, dict[str, str]]:
+    pages = [parse(members[name], f"{file}/{name}") for name in names]
+    pages = [page for page in pages if is_inline(page)]
+    if not pages:
+        raise InputError(f"{file}: no XBRL instance and no inline XBRL page in it", code="NO_INSTANCE")
+    return read_trees(pages, file, whole), _prefixes(pages)
+
+
+def read_instance(content: bytes, file: str, whole: bool = False) -> Report:
     """The facts of one instance document (root xbrli:xbrl)."""
-    return _read_root(parse(content, file), file)
+    return _read_root(parse(content, file), file, whole)[0]
 
 
-def _read_root(root: etree._Element, file: str) -> Report:
+def _read_root(root: etree._Element, file: str, whole: bool) -> tuple[Report, dict[str, str]]:
+    """The report, and the instance's prefixes by namespace."""
     if root.tag != INSTANCE:
         raise InputError(f"{file}: the root is {str(root.tag)[:80]!r}, not an XBRL instance", code="NO_INSTANCE")
     units = read_units(root.iterchildren(UNIT))
     faults: list[str] = []
     facts: list[Fact] = []
     texts: list[Fact] = []
-    for fact in _facts(root, read_contexts(root.iterchildren(CONTEXT)), units, faults):
+    contexts = read_contexts(root.iterchildren(CONTEXT))
+    for fact in _facts(root, contexts, units, faults, whole):
         (texts if fact.unit is None else facts).append(fact)
     checks = (readable_check(faults), same_value_check(facts))
-    return identity(file, "xbrl", tuple(facts), tuple(texts), units, (), checks)
+    return identity(file, "xbrl", tuple(facts), tuple(texts), units, (), checks), _prefixes([root])
 
 
 def _facts(
-    root: etree._Element, contexts: Mapping[str, Context], units: Mapping[str, Unit], faults: list[str]
+    root: etree._Element, contexts: Mapping[str, Context], units: Mapping[str, Unit], faults: list[str], whole: bool
 ) -> Iterator[Fact]:
-    names: dict[tuple[str, str | None], str] = {}
+    names: dict[str, str] = {}
     for order, element in enumerate(_items(root), 1):
-        key = (str(element.tag), element.prefix)
-        concept = names.get(key) or names.setdefault(key, _name(element))
-        place = element.get("id") or f"{concept}[{order}]"
-        text = element.text or ""
+        get, tag = element.get, str(element.tag)
+        concept = names.get(tag) or names.setdefault(tag, _name(element))
+        place = get("id") or f"{concept}[{order}]"
+        text = _passage(element.text or "", whole)
+        context = contexts.get(get("contextRef", ""))
         try:
-            context = contexts.get(element.get("contextRef", ""))
             if context is None or context.fault is not None:
-                raise ValueError(context.fault if context else f"no context {element.get('contextRef')!r}")
+                raise ValueError(context.fault if context else f"no context {get('contextRef')!r}")
             unit, value = _value(element, text, units)
         except ValueError as error:
             faults.append(f"{place}: {error}")
             continue
-        if unit is None and len(text) > LONGEST_WORDS and "<" in text:
-            continue  # a passage of escaped markup
-        decimals = element.get("decimals") or _decimals(element.get("precision"), value)
-        period = (context.start, context.end, context.instant)
-        yield Fact(concept, value, unit, decimals, *period, context.dimensions, Place(text, None, place))
+        yield Fact(
+            concept,
+            value,
+            unit,
+            get("decimals") or _decimals(get("precision"), value),
+            context.start,
+            context.end,
+            context.instant,
+            context.dimensions,
+            Place(text, None, place),
+        )
 
 
 def _items(root: etree._Element) -> Iterator[etree._Element]:
@@ -127,7 +151,7 @@ def _name(element: etree._Element) -> str:
 
 
 def _value(element: etree._Element, text: str, units: Mapping[str, Unit]) -> tuple[str | None, Decimal | str | None]:
-    nil = element.get(NIL) in ("true", "1")
+    nil = not text and element.get(NIL) in ("true", "1")
     reference = element.get("unitRef")
     if reference is None:
         if len(element):
@@ -144,6 +168,15 @@ def _value(element: etree._Element, text: str, units: Mapping[str, Unit]) -> tup
     return unit.name, Decimal(digits)
 
 
+def _passage(text: str, whole: bool) -> str:
+    """The words of escaped markup, or the text itself."""
+    if "<" not in text:
+        return text
+    part = text if whole or len(text) <= RAW_OPENING else text[:RAW_OPENING].rpartition("<")[0]
+    words = " ".join(html.unescape(TAG.sub(" ", part)).split())
+    return words if whole or (part is text and len(words) <= OPENING) else words[:OPENING] + "…"
+
+
 def _decimals(precision: str | None, value: Decimal | str | None) -> str | None:
     """Decimals from the significant digits that older instances state."""
     if precision is None or not isinstance(value, Decimal) or precision.strip() == "INF":
@@ -157,5 +190,9 @@ def _prefixes(roots: Sequence[etree._Element]) -> dict[str, str]:
     return {space: prefix for root in roots for prefix, space in root.nsmap.items() if prefix}
 
 
-def _links(content: bytes) -> bool:
+def _wanted(name: str) -> bool:
+    return name.endswith(SUFFIXES) and not name.endswith(UNUSED)
+
+
+def _has_links(content: bytes) -> bool:
     return any(kind in content for kind in LINKS)
