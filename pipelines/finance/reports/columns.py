@@ -164,7 +164,8 @@ def _period(
     heading: Heading, context: Sequence[Heading], calendar: Calendar, instant: bool, shift: int
 ) -> tuple[date | None, int | None]:
     """The last day and the months of a column."""
-    months = None if instant else heading.months or _context_months(context) or calendar.months
+    said = heading.months or next((one.months for one in context if one.months), None) or calendar.months
+    months = None if instant else said or FULL_YEAR
     if heading.dates:
         return heading.dates[-1], months
     if heading.years:
@@ -187,10 +188,6 @@ def _year_above(context: Sequence[Heading], months: int | None) -> date | None:
     """The end of a year that a Chinese title names, 2019年度, or of its first months."""
     year = next((one.years[0] for one in context if one.years), None)
     return None if year is None else month_end(year, months if months in (6, 9) else 12)
-
-
-def _context_months(context: Sequence[Heading]) -> int | None:
-    return next((one.months for one in context if one.months), None)
 
 
 def _in_year(year: int, heading: Heading, context: Sequence[Heading], calendar: Calendar, months: int | None) -> date:

@@ -31,6 +31,7 @@ COUNTS |= {
 COUNTS |= {"twenty-six": 26, "twenty-seven": 27, "twenty-eight": 28, "thirty-six": 36, "thirty-nine": 39, "forty": 40}
 COUNTS |= {"fifty-two": 52, "fifty-three": 53}
 QUARTER_ENDS = {"一": 3, "1": 3, "二": 6, "2": 6, "三": 9, "3": 9, "四": 12, "4": 12}
+MONTH_DAYS = 30.4375
 LONGEST = 600  # characters of a heading
 _NARROW = str.maketrans("０１２３４５６７８９－—–―～~〇○", "0123456789------00")
 _HAN_DIGITS = str.maketrans("零一二三四五六七八九", "0123456789")
@@ -60,6 +61,9 @@ _DAY = (
 )
 _YEAR = re.compile(r"(?<![\d,.$])(?:19|20)\d\d(?![\d,]\d|\.\d|%)")
 _FROM_TO = re.compile(r"[至到]| to | through | - ")
+_DAY_TO_DAY = re.compile(  # a part of a period, its year said elsewhere
+    r"\b(?P<first>[a-z]{3,9}\.? \d{1,2}) (?:to|through|-) (?P<last>[a-z]{3,9}\.? \d{1,2})(?!\d|,? ?(?:19|20)\d\d)", re.I
+)
 _COUNTED = re.compile(
     r"(?P<count>\d{1,2}|[a-z]+(?:[- ](?:one|two|three|four|six|seven|eight|nine))?)[- ]+(?P<unit>months?|weeks?)",
     re.IGNORECASE,
@@ -112,7 +116,22 @@ def read_heading(words: str) -> Heading:
     quarters = [_month_end(int(found["year"]), QUARTER_ENDS[found["quarter"]]) for found in _QUARTER.finditer(text)]
     dates = tuple(day for day in (spans or quarters or list(_dates(text))) if day is not None)
     years = tuple(dict.fromkeys(int(year) for year in _YEAR.findall(text)))
+    part = _DAY_TO_DAY.search(text)
+    if part is not None and (years or dates):
+        return _part_of_year(part, years[-1] if years else dates[-1].year) or Heading()
     return Heading(dates=dates, years=years, day=_day(text, dates), months=_months(text, dates), role=_role(text))
+
+
+def _part_of_year(found: re.Match[str], year: int) -> Heading | None:
+    first, last = (_DAY[0].search(found[name]) for name in ("first", "last"))
+    if first is None or last is None:
+        return None
+    try:
+        began, ended = (date(year, _month(match), int(match["date"])) for match in (first, last))
+    except ValueError:
+        return None
+    months = max(1, round((ended - began).days / MONTH_DAYS))
+    return Heading(dates=(ended,), years=(year,), day=(ended.month, ended.day), months=months)
 
 
 def month_end(year: int, month: int) -> date:
@@ -204,7 +223,7 @@ def _months(text: str, dates: tuple[date, ...]) -> int | None:
     if dates and _FROM_TO.search(text):
         first = dates[0] if len(dates) == 2 else _started(text, dates[-1])
         if first is not None and first < dates[-1]:
-            return max(1, round((dates[-1] - first).days / 30.44))
+            return max(1, round((dates[-1] - first).days / MONTH_DAYS))
     return next((months for words, months in _WORDS_OF_MONTHS if words.search(text)), None)
 
 

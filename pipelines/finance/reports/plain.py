@@ -183,16 +183,18 @@ def _read_json_lines(text: str) -> Document:
         row = _placed(cells or (inside,), page if isinstance(page, int) else None, length)
         parts.append("\t".join(row.cells))
         length = row.end + 1
-        if cells is not None:
-            rows.append(row)
-            continue
-        if rows:
+        if rows and (cells is None or _shifts(rows[-1], row)):
             tables.append(Table(before=tuple(before), rows=tuple(rows)))
             before, rows = [], []
-        before.append(row)
+        (before if cells is None else rows).append(row)
     if before or rows:
         tables.append(Table(before=tuple(before), rows=tuple(rows)))
     return Document(text="\n".join(parts), tables=tuple(tables))
+
+
+def _shifts(last: TextRow, row: TextRow) -> bool:
+    """Whether the columns of a new page are not those of the last."""
+    return last.page != row.page and len(last.cells) != len(row.cells)
 
 
 def _entry(line: str, number: int) -> dict[str, object]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from data.finance.reports import STATEMENTS, Line, Scope, StatementName
+from pipelines.finance.reports.calendars import read_calendar
 from pipelines.finance.reports.candidates import Candidate, titled_candidates, untitled_candidates
 from pipelines.finance.reports.columns import Calendar, Column, column_of, read_columns
 from pipelines.finance.reports.items import PER_SHARE, SHARES, Language
@@ -27,12 +28,14 @@ def recognise(
     document: Document,
     language: Language,
     calendar: Calendar = Calendar(),
-    currency: str | None = None,  # noqa: B008
+    currency: str | None = None,
 ) -> Mapping[StatementName, tuple[Line, ...]]:
     """The statements that the document holds, consolidated and parent, each number with its period and place.
 
-    `calendar` and `currency` are what the document says of itself elsewhere; a statement's own words go before them.
+    `calendar` (without it, that of the first page) and `currency` are what the document says of itself elsewhere; a
+    statement's own words go before them.
     """
+    calendar = calendar or read_calendar(document.text, language)
     segments = list(cut(document.tables))
     candidates = [one for one in titled_candidates(segments, language) if one.only_comprehensive or one.is_statement]
     missing = [name for name in STATEMENTS if not any(one.statement == name and one.is_statement for one in candidates)]

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from data.finance.reports import StatementName
 from pipelines.finance.reports.items import ITEMS, Language, Match, clean_words, match_words
 from pipelines.finance.reports.segments import Row
 
 LONGEST_LABEL = 300  # characters
+LOWEST = 9  # rank of a heading that only its place makes an item
 MOST_JOINED = 3  # lines that one heading may be broken into
 # headings that say nothing without the one above them
 _BARE = re.compile(
@@ -72,6 +74,20 @@ _OTHERS = {  # "Other" alone
     "noncurrent_liabilities": "other_noncurrent_liabilities",
 }
 _OTHER = re.compile(r"\W*(?:other|others|other,? net|其他|other (?:assets|liabilities))\W*", re.IGNORECASE)
+_BASIC, _DILUTED = re.compile(r"\bbasic\b", re.IGNORECASE), re.compile(r"\bdilut(?:ed|ion|ive)\b", re.IGNORECASE)
+_PER_SHARE = re.compile(r"\bper\b.{0,40}\b(?:shares?|units?|ads)\b|\beps\b", re.IGNORECASE)
+_SHARE_COUNT = re.compile(
+    r"\bweighted|\baverage|\bshares (?:used|outstanding)|number of|\bin shares\b|^\W*shares\b", re.IGNORECASE
+)
+_WHOLE_PROFIT = re.compile(r"^\W*(?:total|net\b|basic|dilut|assuming|earnings|income|loss|profit|\W*$)", re.IGNORECASE)
+_PART_PROFIT = re.compile(r"continuing|discontinued|dividends?|distribut", re.IGNORECASE)
+_PART_TOTAL = re.compile(
+    r"^\W*(?:sub-?total|total|net)?\W*(?:cash )?(?:flows? )?(?:from |of |for )?(operating|investing|financing)"
+    r"(?: activit(?:y|ies)| cash flows?)?\W*$",
+    re.IGNORECASE,
+)
+_ACCUMULATED = re.compile(r"accumulated (?:depreciation|amorti)|累计折旧", re.IGNORECASE)
+_ENDS_OPEN = re.compile(r"(?:,|\b(?:and|or|of|in|for|to|from|the|by|on|with|at|less)|[-–—/])\s*$", re.IGNORECASE)
 _INTEREST = frozenset(("interest_income", "interest_expense"))
 _SUBORDINATE = re.compile(r"^\W*(?:其中|including|of which)", re.IGNORECASE)
 
@@ -99,7 +115,9 @@ class _Reader:
     statement: StatementName
     part: str = ""
     heading: str = ""  # the last row without numbers
+    outer: str = ""  # the heading above that one
     since_finance: int = 99  # rows since finance expense
+    headed: bool = False  # the row before was a heading
 
     def read(self, place: int) -> Found | None:
         row = self.rows[place]
@@ -108,7 +126,8 @@ class _Reader:
             self._head(row)
             return None
         found = self._match(place)
-        if found is None:
+        self.headed = False
+        if found is None or self._is_gross(place, found[1]):
             return None
         words, match = found
         name = self._in_part(match.item.name, words)
@@ -125,7 +144,8 @@ class _Reader:
     def _head(self, row: Row) -> None:
         if not row.label:
             return
-        self.heading = row.label
+        self.outer = self.heading if self.headed else self.outer
+        self.heading, self.headed = row.label, True
         if row.label.strip().startswith("财务费用"):
             self.since_finance = 0
         if self.statement != "balance" or len(row.label) > 60:
@@ -137,13 +157,20 @@ class _Reader:
     def _match(self, place: int) -> tuple[str, Match] | None:
         """The first wording that is an item: a bare heading with the one above, else alone, else lines joined."""
         row = self.rows[place]
+        if self.statement == "income" and self.language == "en":
+            per_share = self._per_share(row.label)
+            if per_share is not None:
+                return per_share or None
         for words in self._wordings(place):
             if 0 < len(words) <= LONGEST_LABEL:
                 match = match_words(words, self.language, self.statement)
                 if match is not None:
                     return words, match
+        total = _PART_TOTAL.match(row.label) if self.statement == "cash_flow" else None
+        if total is not None:
+            return row.label, Match(ITEMS[f"{total[1].lower()}_cash_flow"], LOWEST)
         if _OTHER.fullmatch(row.label) and self.part in _OTHERS:
-            return row.label, Match(ITEMS[_OTHERS[self.part]], 9)
+            return row.label, Match(ITEMS[_OTHERS[self.part]], LOWEST)
         return None
 
     def _wordings(self, place: int) -> list[str]:
@@ -153,17 +180,55 @@ class _Reader:
         wordings = [row.label, row.all_words]
         if _BARE.fullmatch(row.label):
             wordings = [f"{self.heading} {row.label}", f"{row.label} {self.heading}", row.label]
-        above = [one.label for one in self.rows[max(0, place - MOST_JOINED) : place] if not one.numbers]
+        return wordings + self._joined(place)
+
+    def _joined(self, place: int) -> list[str]:
+        """The label with the lines above and below that it may be broken over."""
+        label = self.rows[place].label
+        above: list[str] = []
+        for row in reversed(self.rows[max(0, place - MOST_JOINED) : place]):
+            if row.numbers or not row.label or not self._goes_on(row.label, above[0] if above else label):
+                break
+            above.insert(0, row.label)
+        following = self.rows[place + 1] if place + 1 < len(self.rows) else None
+        below = following.label if following is not None and not following.numbers else ""
+        if below and not self._goes_on(label, below):
+            below = ""
         between = "" if self.language == "zh" else " "
-        if above and place and not self.rows[place - 1].numbers:
-            wordings.append(between.join((above[-1], row.label)))
-            wordings.append(between.join((*above[-2:], row.label)))
-        below = self.rows[place + 1] if place + 1 < len(self.rows) else None
-        if below is not None and not below.numbers and below.label:
-            wordings.append(between.join((row.label, below.label)))
-            if above and not self.rows[place - 1].numbers:
-                wordings.append(between.join((above[-1], row.label, below.label)))
-        return wordings
+        starts = ["", *(between.join(above[first:]) + between for first in range(len(above)))]
+        ends = ["", between + below] if below else [""]
+        return [start + label + end for start in starts for end in ends if start or end]
+
+    def _goes_on(self, first: str, second: str) -> bool:
+        """Whether the second line may be the rest of the first."""
+        if first.endswith((":", "：")):
+            return False
+        return self.language == "zh" or second[:1].islower() or _ENDS_OPEN.search(first) is not None
+
+    def _per_share(self, label: str) -> tuple[str, Match] | None | Literal[False]:
+        """Earnings a share and numbers of shares, by the headings above; False: a part of them, None: neither."""
+        above = f"{self.outer} {self.heading}" if _PER_SHARE.search(self.outer) else self.heading
+        whole = f"{above} {label}"
+        own = _BASIC.search(label) or _DILUTED.search(label) or _PER_SHARE.search(label)
+        if not own and not (_PER_SHARE.search(above) and (_PART_PROFIT.search(label) or _WHOLE_PROFIT.search(label))):
+            return None
+        if not (_PER_SHARE.search(whole) or _SHARE_COUNT.search(whole) or own):
+            return None
+        if _PART_PROFIT.search(label):
+            return False
+        said = label if _BASIC.search(label) or _DILUTED.search(label) else whole
+        if not (_BASIC.search(said) or _DILUTED.search(said)):
+            return None
+        kind = "basic" if _BASIC.search(said) else "diluted"
+        counted = _SHARE_COUNT.search(label) or (_SHARE_COUNT.search(above) and not _PER_SHARE.search(label))
+        return clean_words(whole), Match(ITEMS[f"shares_{kind}" if counted else f"eps_{kind}"], 0)
+
+    def _is_gross(self, place: int, match: Match) -> bool:
+        """Whether the next row takes depreciation off: this one is gross, the item is the row after."""
+        following = self.rows[place + 1].label if place + 1 < len(self.rows) else ""
+        return (
+            match.item.name == "ppe" and _ACCUMULATED.search(following) is not None and "net" not in following.lower()
+        )
 
     def _closes(self, place: int) -> bool:
         """Whether a row without a heading is the sum of the rows above it, back to the last heading."""
