@@ -1,7 +1,8 @@
 """Events that a report affirms: not what it denies, and not what only might happen.
 
 Every event is a category of the word lists. A sentence affirms it when no negator governs the words and nothing before
-them makes them a condition, a definition or a duty; the words of the list `certain` settle it.
+them makes them a condition, a definition or a duty; the words of the list
+`certain` settle it, those of `relieved` say that it is over.
 """
 
 import re
@@ -39,7 +40,7 @@ def affirmed(sentences: Iterable[Sentence], event: str, language: str) -> int:
 def answered(text: str, event: str) -> bool | None:
     """What the boxes of a Chinese report form say of the event; None where they do not ask."""
     answers = [
-        ticked(text[found.end() : found.end() + _ANSWER])
+        ticked(text[found.end() : found.end() + _ANSWER].partition("。")[0])
         for question in _ASKED.get(event, ())
         for found in re.finditer(question, text)
     ]
@@ -63,6 +64,8 @@ def _affirms(sentence: Sentence, event: str, language: str) -> bool:
     if not sentence.closed:
         return False
     if language == "zh" and ("0.00" in sentence.tokens or sentence.has("condition")):  # 影响0.00元: nothing
+        return False
+    if any("relieved" in hit.categories and not _denied(sentence, at, language) for at, hit in enumerate(sentence.hits)):
         return False
     settled = sentence.has("certain")
     for index, hit in enumerate(sentence.hits):

@@ -16,6 +16,8 @@ _TOKEN = {
     "en": re.compile(r"[a-z]+(?:'[a-z]+)?|(?<![\w.])-?\d[\d,]*(?:\.\d+)?%?|\d[\d,]*(?:\.\d+)?%?|[.!?;:,()\"]"),
     "zh": re.compile(r"[a-z*]+|\d[\d,]*(?:\.\d+)?%?|[^\s\w]|[\u4e00-\u9fff]|[^\W\d_]"),
 }
+_MAY = re.compile(r"\bMay(?=\s+\d)|(?:(?<=\bin )|(?<=\bof )|(?<=\bon ))May\b")  # the month, not the verb
+_HYPHEN = re.compile(r"(?<=[a-z\d])-(?=[a-z])|(?<=[a-z])-(?=\d)|(?<=\s)-(?=\s)")
 _VOWEL = re.compile(r"[aeiouy]")
 
 
@@ -45,7 +47,9 @@ class Lexicon:
 
     def tokens(self, sentence: str) -> list[str]:
         """Words, numbers and marks of a sentence; of Chinese every character."""
-        lowered = sentence.lower().replace("-", " ") if self.language == "en" else sentence.lower()
+        lowered = sentence.lower()
+        if self.language == "en":
+            lowered = _HYPHEN.sub(" ", _MAY.sub("month", sentence).lower().replace("’", "'"))
         return _TOKEN[self.language].findall(lowered)
 
     def stemmed(self, tokens: Sequence[str]) -> Sequence[str]:
