@@ -12,22 +12,30 @@ from decimal import Decimal
 
 from data.finance.reports import STATEMENTS, Fact, Line, Scope, StatementName
 from pipelines.finance.reports.faces import Faces, Figure, faces_by_order, faces_by_roles, figures_of, items_by_concept
-from pipelines.finance.reports.items import ITEMS, PER_SHARE, SHARES, Item, clean_words, find_words
+from pipelines.finance.reports.items import ITEMS, PER_SHARE, SHARES, Item, Language, clean_words, find_words
 
+NOTED_PROFITS = """interest_expense rd_expense comprehensive_income comprehensive_income_parent eps_basic eps_diluted
+comprehensive_income_minority other_comprehensive_income shares_basic shares_diluted"""
+NOTED_FLOWS = "depreciation_amortization depreciation amortization interest_paid taxes_paid"
 FROM_NOTES: Mapping[StatementName, frozenset[str]] = {
-    "income": frozenset(
-        "interest_expense rd_expense comprehensive_income comprehensive_income_parent comprehensive_income_minority "
-        "other_comprehensive_income eps_basic eps_diluted shares_basic shares_diluted".split()
-    ),
+    "income": frozenset(NOTED_PROFITS.split()),
     "balance": frozenset(),
-    "cash_flow": frozenset("depreciation_amortization depreciation amortization interest_paid taxes_paid".split()),
+    "cash_flow": frozenset(NOTED_FLOWS.split()),
 }
-COLUMN_SHARE = 0.4  # of the fullest column's items: fewer are no column of the statement
+COLUMN_SHARE = 0.6  # of the fullest column's items: fewer are no column of the statement
 MONTH_DAYS = 30.4375
 LONGEST_MONTHS = 24
 GOODS_OR_SERVICES = ("us-gaap:SalesRevenueGoodsNet", "us-gaap:SalesRevenueServicesNet")
 REVENUE_PARTS = (("gross_profit", "cost_of_revenue"), ("operating_income", "total_operating_cost"))
 Words = Callable[[Fact], str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Headings:
+    """What rows are called, and in which language."""
+
+    of: Words
+    language: Language
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,7 @@ def statements(
     roles: Mapping[str, Sequence[str]] | None = None,
     words: Words | None = None,
     in_order: bool = True,
+    language: Language = "en",
 ) -> Mapping[StatementName, tuple[Line, ...]]:
     """The lines of the statements, newest column first, in the order of the items.
 
@@ -57,7 +66,7 @@ def statements(
         faces = faces_by_roles(figures, roles)
     else:
         faces = faces_by_order(figures) if in_order else dict.fromkeys(STATEMENTS, figures)
-    return {name: _lines(name, faces, figures, words or _no_words) for name in STATEMENTS}
+    return {name: _lines(name, faces, figures, _Headings(words or _no_words, language)) for name in STATEMENTS}
 
 
 def months_between(start: date, end: date) -> int:
@@ -69,7 +78,7 @@ def months_between(start: date, end: date) -> int:
     return max(1, round(((end - start).days + 1) / MONTH_DAYS))
 
 
-def _lines(name: StatementName, faces: Faces, figures: Sequence[Figure], words: Words) -> tuple[Line, ...]:
+def _lines(name: StatementName, faces: Faces, figures: Sequence[Figure], words: _Headings) -> tuple[Line, ...]:
     face = faces[name]
     on_face = _by_column(face, name)
     columns = _columns(on_face, name)
@@ -89,9 +98,7 @@ def _lines(name: StatementName, faces: Faces, figures: Sequence[Figure], words: 
 Chosen = dict[str, tuple[Figure, bool]]  # item -> its figure, and whether the value is negated
 
 
-def _choose(
-    name: StatementName, face: Mapping[str, Sequence[Figure]], notes: Mapping[str, Sequence[Figure]]
-) -> Chosen:
+def _choose(name: StatementName, face: Mapping[str, Sequence[Figure]], notes: Mapping[str, Sequence[Figure]]) -> Chosen:
     chosen: Chosen = {}
     both_parts = all(part in face for part in GOODS_OR_SERVICES)
     for item in (item for item in ITEMS.values() if name in item.statements):
@@ -133,9 +140,7 @@ def _cash_of(column: Column, face: Sequence[Figure], figures: Sequence[Figure]) 
                 held.setdefault((figure.name, figure.fact.instant), figure)
         for concept in ITEMS["cash_end"].concepts:
             last = held.get((concept, column.end))
-            first = next(
-                (held[concept, day] for day in _days_before(column.start) if (concept, day) in held), None
-            )
+            first = next((held[concept, day] for day in _days_before(column.start) if (concept, day) in held), None)
             if first and last:
                 return {"cash_beginning": (first, False), "cash_end": (last, False)}
     return {}
@@ -146,7 +151,7 @@ def _days_before(start: date) -> Iterable[date]:
     return (start - timedelta(days=1), start)
 
 
-def _by_words(name: StatementName, face: Mapping[str, Sequence[Figure]], chosen: Chosen, words: Words) -> Chosen:
+def _by_words(name: StatementName, face: Mapping[str, Sequence[Figure]], chosen: Chosen, words: _Headings) -> Chosen:
     """Items that no known concept gave, by the headings of the rows of the face that no item took."""
     taken = {figure.name for figure, _ in chosen.values()}
     known = items_by_concept(name)
@@ -154,7 +159,7 @@ def _by_words(name: StatementName, face: Mapping[str, Sequence[Figure]], chosen:
     for concept, figures in face.items():
         if concept in taken or concept in known:
             continue
-        item = find_words(words(figures[0].fact), "en", name)
+        item = find_words(words.of(figures[0].fact), words.language, name)
         if item and item.name not in chosen and item.name not in added and _kind_fits(item, figures[0]):
             added[item.name] = (_finest(figures), item.sign == "amount" and figures[0].value < 0)
     return added
@@ -182,7 +187,9 @@ def _column(figure: Figure) -> Column | None:
 def _columns(by_column: Mapping[Column, Mapping[str, Sequence[Figure]]], name: StatementName) -> list[Column]:
     """The columns that the statement shows: those that hold many of its items."""
     known = items_by_concept(name)
-    counts = {column: len({i for concept in held for i in known.get(concept, ())}) for column, held in by_column.items()}
+    counts = {
+        column: len({i for concept in held for i in known.get(concept, ())}) for column, held in by_column.items()
+    }
     least = max(2.0, COLUMN_SHARE * max(counts.values(), default=0))
     shown = [column for column, count in counts.items() if count >= least]
     return sorted(shown, key=lambda column: (column.scope, -column.end.toordinal(), -(column.months or 0)))
@@ -216,12 +223,12 @@ def _kind_fits(item: Item, figure: Figure) -> bool:
     return "/" not in unit and len(unit) == 3  # ISO 4217
 
 
-def _line(item: Item, figure: Figure, negated: bool, column: Column, words: Words) -> Line:
+def _line(item: Item, figure: Figure, negated: bool, column: Column, words: _Headings) -> Line:
     fact = figure.fact
     value = -figure.value if negated and figure.value else figure.value
     return Line(
         item=item.name,
-        words=clean_words(words(fact)) or item.en,
+        words=clean_words(words.of(fact)) or item.heading(words.language),
         value=value + Decimal(0),
         period_end=column.end,
         months=column.months,

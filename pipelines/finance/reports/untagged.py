@@ -1,0 +1,55 @@
+"""Reports without tags (HTML, text, PDF, sheets) -> a report with its statements, recognised by their words."""
+
+from lxml import etree
+
+from data.finance.reports import Kind, Report
+from pipelines.finance.reports.columns import Calendar
+from pipelines.finance.reports.cover import read_cover
+from pipelines.finance.reports.html import read_html
+from pipelines.finance.reports.markup import decode
+from pipelines.finance.reports.paged import language_of
+from pipelines.finance.reports.pdf import read_pdf
+from pipelines.finance.reports.plain import read_text
+from pipelines.finance.reports.recognise import recognise
+from pipelines.finance.reports.rows import Document
+from pipelines.finance.reports.sheets import read_sheet
+
+
+def from_html(root: etree._Element, file: str) -> Report:
+    """A page without tags that is parsed already."""
+    return from_document(read_html(root), file, "html")
+
+
+def from_text(content: bytes, file: str) -> Report:
+    """Plain text, or JSON lines."""
+    return from_document(read_text(decode(content, file)), file, "text")
+
+
+def from_pdf(content: bytes, file: str) -> Report:
+    """A PDF, read in a child process."""
+    return from_document(read_pdf(content, file), file, "pdf")
+
+
+def from_sheet(content: bytes, file: str) -> Report:
+    """A workbook or a CSV file."""
+    return from_document(read_sheet(content, file), file, "sheet")
+
+
+def from_document(document: Document, file: str, kind: Kind) -> Report:
+    """The statements of a document, whatever it was read from."""
+    language = language_of(document.text)
+    cover = read_cover(document.text, language)
+    calendar = Calendar(cover.period_end, cover.months, language == "zh")
+    lines = recognise(document, language, calendar)
+    every = [line for rows in lines.values() for line in rows]
+    return Report(
+        file=file,
+        kind=kind,
+        language=language,
+        company=cover.company,
+        form=cover.form,
+        period_end=cover.period_end or max((line.period_end for line in every), default=None),
+        currency=next((line.currency for line in every if line.currency), None),
+        statements=lines,
+        text=document.text,
+    )
