@@ -41,8 +41,8 @@ def main(arguments: list[str]) -> int:
     except MemoryError:
         answer = {"error": {"code": "TOO_MUCH_MEMORY", "message": ""}}
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python ignores it: the answer would be cut short unnoticed
-    sys.stdout.buffer.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
-    sys.stdout.buffer.flush()
+    with open(1, "wb", closefd=False) as out:  # not sys.stdout.buffer: without its buffer it writes but a part
+        out.write(json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"))
     return 0
 
 
