@@ -17,6 +17,7 @@ _SKIPPED = re.compile(
 )
 _CONSOLIDATED = re.compile(r"合并|本?集团|consolidated|\bgroup\b", re.IGNORECASE)
 _PARENT = re.compile(r"母公司|本公司|本行|^公司|\s公司$|\bparent\b|\bcompany\b", re.IGNORECASE)
+NEAR = 7  # days
 _NOTE_NUMBER = 100  # a column of bare whole numbers below this, left of the others, holds notes
 
 
@@ -27,6 +28,7 @@ class Calendar:
     period_end: date | None = None
     months: int | None = None
     chinese: bool = False
+    days: tuple[date, ...] = ()  # last days of years that some statement of the document names
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,9 @@ def _in_year(year: int, heading: Heading, context: Sequence[Heading], calendar: 
         if dated is not None:
             return dated
     day = heading.day or next((one.day for one in context if one.day), None)
+    named = next((one for one in calendar.days if one.year == year), None)
+    if named is not None and months in (None, FULL_YEAR) and (day is None or abs(named.day - day[1]) < NEAR):
+        return named
     if day is None and calendar.period_end is not None:
         day = (calendar.period_end.month, calendar.period_end.day)
     if day is None or (calendar.chinese and heading.day is None and months == FULL_YEAR):

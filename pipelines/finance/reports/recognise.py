@@ -7,7 +7,7 @@ says whose statement it is counts for it, columns of changes and adjustments cou
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from data.finance.reports import STATEMENTS, Line, Scope, StatementName
@@ -15,6 +15,7 @@ from pipelines.finance.reports.calendars import read_calendar
 from pipelines.finance.reports.candidates import Candidate, titled_candidates, untitled_candidates
 from pipelines.finance.reports.columns import Calendar, Column, column_of, read_columns
 from pipelines.finance.reports.items import PER_SHARE, SHARES, Language
+from pipelines.finance.reports.periods import read_heading, same_day
 from pipelines.finance.reports.row_items import Found
 from pipelines.finance.reports.rows import Document
 from pipelines.finance.reports.segments import Number, Segment, cut
@@ -22,12 +23,13 @@ from pipelines.finance.reports.signs import Printed, signed
 from pipelines.finance.reports.units import Unit, find_unit
 
 SCOPED, TITLED, CHANGES = 8, 4, -15  # in items, for the choice between candidates
+LEAP_WEEK = 10  # days by which the ends of fiscal years differ
 
 
 def recognise(
     document: Document,
     language: Language,
-    calendar: Calendar = Calendar(),
+    calendar: Calendar | None = None,
     currency: str | None = None,
 ) -> Mapping[StatementName, tuple[Line, ...]]:
     """The statements that the document holds, consolidated and parent, each number with its period and place.
@@ -35,15 +37,26 @@ def recognise(
     `calendar` (without it, that of the first page) and `currency` are what the document says of itself elsewhere; a
     statement's own words go before them.
     """
-    calendar = calendar or read_calendar(document.text, language)
     segments = list(cut(document.tables))
     candidates = [one for one in titled_candidates(segments, language) if one.only_comprehensive or one.is_statement]
     missing = [name for name in STATEMENTS if not any(one.statement == name and one.is_statement for one in candidates)]
     if missing:
         candidates += [one for one in untitled_candidates(segments, language, missing) if one.is_statement]
     usual = _usual_unit(candidates)
+    calendar = _with_days(calendar or read_calendar(document.text, language), candidates)
     read = [_read(one, language, calendar, usual, currency) for one in _with_scopes(candidates, language)]
     return {name: lines for name in STATEMENTS if (lines := _choose([one for one in read if one.statement == name]))}
+
+
+def _with_days(calendar: Calendar, candidates: Iterable[Candidate]) -> Calendar:
+    """The calendar with the last days of years that any statement names; another may name the years alone."""
+    end = calendar.period_end
+    if end is None:
+        return calendar
+    lines = (line for one in candidates for segment, _ in one.parts for line in segment.lines)
+    days = {day for line in lines for day in read_heading(line).dates}
+    near = (day for day in days if abs((day - same_day(day.year, (end.month, end.day))).days) <= LEAP_WEEK)
+    return replace(calendar, days=tuple(sorted(near)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +189,7 @@ def _scale(found: Found, unit: Unit) -> int:
 
 def _unit(segment: Segment) -> Unit | None:
     """The unit that the lines above or the column headings name, the nearest first."""
-    heads = []
-    for row in segment.rows:
-        if row.numbers and row.label:
-            break
-        heads.append(row.all_words)
-    return next((unit for line in (*heads, *reversed(segment.above)) if (unit := find_unit(line)) is not None), None)
+    return next((unit for line in segment.lines if (unit := find_unit(line)) is not None), None)
 
 
 def _usual_unit(candidates: Iterable[Candidate]) -> Unit:

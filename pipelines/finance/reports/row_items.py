@@ -7,7 +7,9 @@ from typing import Literal
 
 from data.finance.reports import StatementName
 from pipelines.finance.reports.items import ITEMS, Language, Match, clean_words, match_words
+from pipelines.finance.reports.periods import read_heading
 from pipelines.finance.reports.segments import Row
+from pipelines.finance.reports.units import find_unit
 
 LONGEST_LABEL = 300  # characters
 LOWEST = 9  # rank of a heading that only its place makes an item
@@ -87,6 +89,9 @@ _PART_TOTAL = re.compile(
     re.IGNORECASE,
 )
 _ACCUMULATED = re.compile(r"accumulated (?:depreciation|amorti)|累计折旧", re.IGNORECASE)
+_CASH = re.compile(r"^\W*(?:total |balance of )?cash\b(?!.*\b(?:paid|provided|used|flows?)\b)", re.IGNORECASE)
+_BEGINNING = re.compile(r"\bbeginning\b|\bstart of\b|\bopening\b", re.IGNORECASE)
+_ENDING = re.compile(r"\bend(?:ing)?\b|\bclosing\b", re.IGNORECASE)
 _ENDS_OPEN = re.compile(r"(?:,|\b(?:and|or|of|in|for|to|from|the|by|on|with|at|less)|[-–—/])\s*$", re.IGNORECASE)
 _INTEREST = frozenset(("interest_income", "interest_expense"))
 _SUBORDINATE = re.compile(r"^\W*(?:其中|including|of which)", re.IGNORECASE)
@@ -118,6 +123,8 @@ class _Reader:
     outer: str = ""  # the heading above that one
     since_finance: int = 99  # rows since finance expense
     headed: bool = False  # the row before was a heading
+    dated_cash: int = 0  # rows of cash at a date so far
+    minority: bool = False  # a row of the minority's equity has been
 
     def read(self, place: int) -> Found | None:
         row = self.rows[place]
@@ -142,7 +149,7 @@ class _Reader:
         return Found(row, name, clean_words(words), rank)
 
     def _head(self, row: Row) -> None:
-        if not row.label:
+        if not row.label or find_unit(row.label) is not None:
             return
         self.outer = self.heading if self.headed else self.outer
         self.heading, self.headed = row.label, True
@@ -169,6 +176,9 @@ class _Reader:
         total = _PART_TOTAL.match(row.label) if self.statement == "cash_flow" else None
         if total is not None:
             return row.label, Match(ITEMS[f"{total[1].lower()}_cash_flow"], LOWEST)
+        held = self._cash_held(row.label) if self.statement == "cash_flow" and self.language == "en" else None
+        if held is not None:
+            return row.label, Match(ITEMS[held], LOWEST)
         if _OTHER.fullmatch(row.label) and self.part in _OTHERS:
             return row.label, Match(ITEMS[_OTHERS[self.part]], LOWEST)
         return None
@@ -205,7 +215,7 @@ class _Reader:
             return False
         return self.language == "zh" or second[:1].islower() or _ENDS_OPEN.search(first) is not None
 
-    def _per_share(self, label: str) -> tuple[str, Match] | None | Literal[False]:
+    def _per_share(self, label: str) -> tuple[str, Match] | Literal[False] | None:
         """Earnings a share and numbers of shares, by the headings above; False: a part of them, None: neither."""
         above = f"{self.outer} {self.heading}" if _PER_SHARE.search(self.outer) else self.heading
         whole = f"{above} {label}"
@@ -222,6 +232,19 @@ class _Reader:
         kind = "basic" if _BASIC.search(said) else "diluted"
         counted = _SHARE_COUNT.search(label) or (_SHARE_COUNT.search(above) and not _PER_SHARE.search(label))
         return clean_words(whole), Match(ITEMS[f"shares_{kind}" if counted else f"eps_{kind}"], 0)
+
+    def _cash_held(self, label: str) -> str | None:
+        """Cash at the beginning or the end, as "Cash and cash equivalents at January 1" says it."""
+        if not _CASH.search(label):
+            return None
+        if _BEGINNING.search(label):
+            return "cash_beginning"
+        if _ENDING.search(label):
+            return "cash_end"
+        if read_heading(label).day is None:
+            return None
+        self.dated_cash += 1
+        return "cash_beginning" if self.dated_cash == 1 else "cash_end"
 
     def _is_gross(self, place: int, match: Match) -> bool:
         """Whether the next row takes depreciation off: this one is gross, the item is the row after."""
@@ -244,6 +267,9 @@ class _Reader:
     def _in_part(self, name: str, words: str) -> str | None:
         if self.statement != "balance":
             return name
+        if name == "equity_parent" and self.minority and "attributable" not in words.lower():
+            return "total_equity"  # the minority is in it
+        self.minority = self.minority or name == "minority_interest"
         moved = _ELSEWHERE.get(self.part, {})
         if name not in moved or re.search(r"non-?current|long-term|current|流动", words, re.IGNORECASE):
             return name

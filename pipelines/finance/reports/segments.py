@@ -57,6 +57,16 @@ class Segment:
     after_parent: bool  # a line above says that the parent's statements follow
     rows: list[Row] = field(default_factory=list)
 
+    @property
+    def lines(self) -> list[str]:
+        """The column headings and the lines above, the nearest to the numbers first."""
+        heads: list[str] = []
+        for row in self.rows:
+            if row.numbers and row.label:
+                break
+            heads.append(row.all_words)
+        return [line for line in (*reversed(heads), *reversed(self.above)) if line]
+
 
 def read_row(source: TextRow) -> Row:
     """The row with its numbers read; a percentage is no number."""

@@ -20,34 +20,12 @@ _ANY_INCOME = re.compile(r"\b(?:income|gains?|earnings|benefits?|credits?|revenu
 _RECOVERY = re.compile(r"revers|recover|gain|转回|收益", re.IGNORECASE)
 _FILL_IN = re.compile(r"填列|号列示")
 _PLAIN_EXPENSE = frozenset(("other_non_operating", "total_non_operating", "interest_expense"))
+_PROFITS = """gross_profit operating_income pretax_income net_income continuing_net_income discontinued_net_income
+net_income_parent net_income_minority net_income_common comprehensive_income comprehensive_income_parent
+other_comprehensive_income eps_basic eps_diluted ebit ebitda"""
 _MAY_BE_LOSSES = frozenset(
-    [
-        "gross_profit",
-        "operating_income",
-        "pretax_income",
-        "net_income",
-        "continuing_net_income",
-        "discontinued_net_income",
-        "net_income_parent",
-        "net_income_minority",
-        "net_income_common",
-        "comprehensive_income",
-        "comprehensive_income_parent",
-        "other_comprehensive_income",
-        "eps_basic",
-        "eps_diluted",
-        "retained_earnings",
-        "accumulated_oci",
-        "equity_parent",
-        "total_equity",
-        "fair_value_gain",
-        "fx_gain",
-        "disposal_gain",
-        "associates_income",
-        "investment_income",
-        "ebit",
-        "ebitda",
-    ]
+    f"""{_PROFITS} retained_earnings accumulated_oci equity_parent total_equity fair_value_gain fx_gain disposal_gain
+    associates_income investment_income""".split()
 )
 _IMPAIRMENTS = frozenset(("credit_impairment", "asset_impairment"))
 
