@@ -95,7 +95,9 @@ class _Writer:
 def _heads_columns(place: int, text: str) -> bool:
     """Whether a text alone in its row stands over columns of numbers (a merged "Year ended"), not over the table."""
     heading = read_heading(text)
-    return read_number(text) is not None or (place > 0 and (heading.says_when or heading.months is not None))
+    return read_number(text) is not None or (
+        place > 0 and (heading.says_when or heading.day is not None or heading.months is not None)
+    )
 
 
 def _is_title(text: str) -> bool:

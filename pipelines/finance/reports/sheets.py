@@ -99,7 +99,7 @@ def _check_size(rows: int, cells: list[str], file: str) -> None:
 
 
 def _workbook(content: bytes, file: str) -> tuple[list[Sheet], list[str]]:
-    members = read_members(content, file, (".xml", ".rels"))
+    members = read_members(content, file, lambda name: name.endswith((".xml", ".rels")))
     if "xl/workbook.xml" not in members:
         raise InputError(f"{file}: a ZIP file and no XLSX workbook; unpack it first", code="WRONG_FORMAT")
     for name, part in members.items():
