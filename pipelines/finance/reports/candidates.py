@@ -54,6 +54,8 @@ class Candidate:
     def is_statement(self) -> bool:
         """Whether it has what every such statement has."""
         items = self.items
+        if self.titled and self.scope == "consolidated":  # the title is evidence too
+            return len(items & set(" ".join(ANCHORS[self.statement]).split())) > 1
         return all(items & set(group.split()) for group in ANCHORS[self.statement])
 
     def takes(self, segment: Segment, found: Sequence[Found]) -> bool:

@@ -23,6 +23,7 @@ from pipelines.finance.reports.signs import Printed, signed
 from pipelines.finance.reports.units import Unit, find_unit
 
 SCOPED, TITLED, CHANGES = 8, 4, -15  # in items, for the choice between candidates
+SUMS = frozenset(("revenue", "cost_of_revenue"))  # two rows that mean them equally well are parts of them
 LEAP_WEEK = 10  # days by which the ends of fiscal years differ
 
 
@@ -106,13 +107,18 @@ def _is_whole(read: _Read) -> bool:
 
 
 def _once(ranked: Iterable[tuple[int, Line]]) -> list[Line]:
-    """One line an item and period: that of the best heading, the first of equals."""
+    """One line an item and period: that of the best heading, the first of equals; parts of a sum are not the sum."""
     best: dict[tuple[str, date, int | None], tuple[int, Line]] = {}
+    doubtful = set()
     for rank, line in ranked:
         key = (line.item, line.period_end, line.months)
-        if key not in best or rank < best[key][0]:
+        known = best.get(key)
+        if known is None or rank < known[0]:
             best[key] = (rank, line)
-    return [line for _, line in best.values()]
+            doubtful.discard(key)
+        elif rank == known[0] and rank and line.item in SUMS and line.value != known[1].value:
+            doubtful.add(key)
+    return [line for key, (_, line) in best.items() if key not in doubtful]
 
 
 def _read(candidate: Candidate, language: Language, calendar: Calendar, usual: Unit, currency: str | None) -> _Read:

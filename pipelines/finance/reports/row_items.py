@@ -89,6 +89,7 @@ _PART_TOTAL = re.compile(
     re.IGNORECASE,
 )
 _ACCUMULATED = re.compile(r"accumulated (?:depreciation|amorti)|累计折旧", re.IGNORECASE)
+_PART_OF_BUSINESS = re.compile(r"continuing|discontinued|held for sale", re.IGNORECASE)
 _CASH = re.compile(r"^\W*(?:total |balance of )?cash\b(?!.*\b(?:paid|provided|used|flows?)\b)", re.IGNORECASE)
 _BEGINNING = re.compile(r"\bbeginning\b|\bstart of\b|\bopening\b", re.IGNORECASE)
 _ENDING = re.compile(r"\bend(?:ing)?\b|\bclosing\b", re.IGNORECASE)
@@ -140,7 +141,7 @@ class _Reader:
         name = self._in_part(match.item.name, words)
         if name is None:
             return None
-        rank = match.rank
+        rank = match.rank + (LOWEST if _PART_OF_BUSINESS.search(words) and name.startswith("cash_") else 0)
         if name == "finance_expense":
             self.since_finance = 0
         if name in _INTEREST and self.statement == "income":

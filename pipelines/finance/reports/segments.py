@@ -131,7 +131,7 @@ class _Cutter:
         yield from self._segment(taken)
 
     def _segment(self, rows: list[Row]) -> Iterator[Segment]:
-        if not any(row.numbers for row in rows):
+        if not any(row.numbers and row.label for row in rows):
             for row in rows:
                 if row.words:
                     self.line(row.all_words)
