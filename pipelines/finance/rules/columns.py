@@ -30,6 +30,7 @@ class Panel:
     period_R: Ints  # a year, or yyyymmdd
     prior_R: Ints
     amounts: tuple[str, ...] = field(default=())  # columns that hold amounts of the statements
+    absent: Mapping[str, str] = field(default_factory=dict)  # why a column is not there, where its reader knows
 
     @property
     def rows(self) -> int:
@@ -51,7 +52,7 @@ class Period:
     months: Mapping[str, int] = field(default_factory=dict)  # that an item's figure covers, where not 12
 
 
-def panel_of(periods: Sequence[Period]) -> Panel:
+def panel_of(periods: Sequence[Period], absent: Mapping[str, str] | None = None) -> Panel:
     """A panel of one company's periods, in their order. What covers other than 12 months is brought to a year."""
     names = dict.fromkeys(name for period in periods for name in period.values)
     values = {name: np.array([_annual(period, name) for period in periods], dtype=np.float64) for name in names}
@@ -63,6 +64,7 @@ def panel_of(periods: Sequence[Period]) -> Panel:
         period_R=period_R,
         prior_R=rows_before(company_R, period_R),
         amounts=statement_amounts(names),
+        absent=absent or {},
     )
 
 

@@ -18,7 +18,6 @@ from pipelines.finance.rules.names import name_of
 FUNCTIONS: Mapping[str, Function] = {**BASIC, **HISTORY, **BENFORD, **MERTON}
 CALLABLE = tuple(sorted(name for name in FUNCTIONS if name.isidentifier() and name not in ("negative", "not")))
 LONGEST = 2000  # characters of a formula
-TEXT_PREFIX = "text_"  # measures of wording: inputs of whatever name
 OPERATORS: Mapping[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
@@ -163,7 +162,7 @@ class Program:
         name = name if name in self.formulas else name_of(name)
         if name in self.formulas and self.formulas[name].text != name:  # a rule that only names a column is that column
             return self.root(name)
-        if name in self.inputs or name.startswith(TEXT_PREFIX):
+        if name in self.inputs:
             return self.add(Step("item", name=name))
         near = difflib.get_close_matches(name, [*self.formulas, *self.inputs], 3)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""

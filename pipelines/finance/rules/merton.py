@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipelines.finance.rules.columns import Floats, Panel
+from pipelines.finance.rules.columns import Floats, Ints, Panel
 from pipelines.finance.rules.functions import Function
 
 NEWTON_STEPS = 40
@@ -32,7 +32,7 @@ def distance_to_default(_: Panel, equity: Floats, volatility: Floats, debt: Floa
 def _solve(e: Floats, s: Floats, r: Floats) -> Floats:
     """Distances for equity in units of the debt. Rows leave the iteration when their volatility stands still."""
     distance = np.full_like(e, np.nan)
-    at = np.arange(len(e))
+    at: Ints = np.arange(len(e))
     floor = np.exp(-r)
     assets, s_assets = e + floor, s * e / (e + floor)
     for _ in range(ROUNDS):
@@ -44,7 +44,8 @@ def _solve(e: Floats, s: Floats, r: Floats) -> Floats:
         stay = ~settled & np.isfinite(new)
         if not stay.any():
             break
-        at, e, s, floor, assets, s_assets = (x[stay] for x in (at, e, s, floor, assets, new))
+        at = at[stay]
+        e, s, floor, assets, s_assets = (x[stay] for x in (e, s, floor, assets, new))
     return distance
 
 

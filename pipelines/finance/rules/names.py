@@ -13,7 +13,7 @@ from pipelines.finance.reports.items import ITEMS, PER_SHARE, SHARES
 HERE = Path(__file__).parent
 ANY = "any"  # the table whose headings mean the same wherever they stand
 AT_A_DATE = frozenset({"cash_beginning", "cash_end"})  # lines of the cash flow statement that are balances
-Kind = Literal["instant", "duration", "share", "market", "market_amount"]
+Kind = Literal["instant", "duration", "share", "market", "market_amount", "text"]
 AMOUNTS = ("instant", "duration", "market_amount")  # in currency, so scaled by the table's unit
 
 
@@ -29,10 +29,12 @@ class Input:
 
 @lru_cache(maxsize=1)
 def known_inputs() -> Mapping[str, Input]:
-    """All inputs by name: items of the statements, then market figures."""
+    """All inputs by name: items of the statements, then market figures, then measures of wording."""
     found = {item.name: Input(item.name, _kind(item.name, item.kind), item.en, item.zh) for item in ITEMS.values()}
     for row in read_rows(HERE / "inputs.csv", ("name", "kind", "en", "zh")):
         found[row["name"]] = Input(row["name"], cast(Kind, row["kind"]), row["en"], row["zh"])
+    for row in read_rows(HERE.parent / "reports" / "text_measures.csv", ("name", "en", "zh")):
+        found[row["name"]] = Input(row["name"], "text", row["en"], row["zh"])
     return found
 
 
@@ -41,8 +43,9 @@ def aliases() -> Mapping[str, Mapping[str, str]]:
     """Table -> heading -> name: standard headings of the items, and those of aliases.csv."""
     found: dict[str, dict[str, str]] = {ANY: {}}
     for item in known_inputs().values():
-        for heading in (item.zh, item.en):
-            found[ANY].setdefault(heading, item.name)
+        if item.kind != "text":
+            found[ANY].setdefault(item.zh, item.name)
+            found[ANY].setdefault(item.en, item.name)
     for row in read_rows(HERE / "aliases.csv", ("table", "heading", "name")):
         found.setdefault(row["table"], {})[row["heading"]] = row["name"]
     return found

@@ -11,6 +11,7 @@ from pipelines.finance.rules.formula import FUNCTIONS, Program, Step
 from pipelines.finance.rules.history import LEAST_PEERS, LEAST_YEARS
 
 WORDS: Mapping[str, tuple[str, str]] = {
+    "told": ("{0}", "{0}"),  # by the reader of the report
     "absent": ("no {0}", "缺少{0}"),
     "before": ("no year before {0}", "没有{0}之前一年的数据"),
     "zero": ("denominator {0} is zero", "分母{0}为零"),
@@ -43,7 +44,8 @@ class Reason:
         text = WORDS[self.code][1 if language == "zh" else 0].format(self.subject)
         if self.period is None or self.code == "before":
             return text
-        return f"{text}（{self.period}）" if language == "zh" else f"{text} in {self.period}"
+        day = _day(self.period)
+        return f"{text}（{day}）" if language == "zh" else f"{text} in {day}"
 
 
 def words_of(reasons: Sequence[Reason], language: str = "en") -> str:
@@ -57,6 +59,12 @@ def words_of(reasons: Sequence[Reason], language: str = "en") -> str:
         for kind, names in subjects.items()
     ]
     return ("；" if language == "zh" else "; ").join(phrases)
+
+
+def _day(period: int) -> str:
+    """A year as it is, yyyymmdd as a date."""
+    digits = str(period)
+    return digits if len(digits) != 8 else f"{digits[:4]}-{digits[4:6]}-{digits[6:]}"
 
 
 def _listed(names: Sequence[str], language: str) -> str:
@@ -103,6 +111,8 @@ class Search:
 
     def one_absent(self, _: int, step: Step, row: int) -> list[Reason]:
         """An item."""
+        if step.name in self.panel.absent:
+            return [Reason("told", self.panel.absent[step.name])]
         return [Reason("absent", step.name, self._period(row))]
 
     def through(self, _: int, step: Step, row: int) -> list[Reason]:
@@ -130,7 +140,7 @@ class Search:
         for _back in range(step.options[0] if step.options else 1):
             before = int(self.panel.prior_R[here])
             if before < 0:
-                return [Reason("before", str(self.panel.period_R[here]))]
+                return [Reason("before", _day(int(self.panel.period_R[here])))]
             here = before
         if self.missing(arg, here):
             return self.causes(arg, here)

@@ -7,14 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from core.errors import InputError
-from pipelines.finance.rules.formula import TEXT_PREFIX, Formula, Program
+from pipelines.finance.rules.formula import Formula, Program
 from pipelines.finance.rules.names import known_names, read_rows
 
 __all__ = ["Rule", "Rulebook", "content_version", "definitions", "known_names", "load_rules"]
 
 HERE = Path(__file__).parent
 COLUMNS = ("name", "group", "formula", "unit", "direction", "en", "zh", "source")
-UNITS = ("ratio", "percent", "days", "years", "currency", "points", "flag", "log", "count")
+UNITS = ("ratio", "percent", "per_mille", "days", "years", "currency", "points", "flag", "log", "count")
 DIRECTIONS = ("higher_is_safer", "higher_is_riskier", "unclear")
 
 
@@ -104,8 +104,3 @@ def _rule(row: dict[str, str], place: str) -> Rule:
         if row[column] not in allowed:
             raise InputError(f"{place}: column {column}: one of {', '.join(allowed)}, got {row[column]!r}")
     return Rule(**{column: row[column] for column in COLUMNS})
-
-
-def is_text_measure(rule: Rule) -> bool:
-    """Whether the rule only names a measure of wording."""
-    return rule.formula == rule.name and rule.name.startswith(TEXT_PREFIX)
