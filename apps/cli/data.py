@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from apps.cli.console import emit_json, emit_table, note, parse_where, progress_bar
+from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
 from apps.settings import load_settings
 from apps.store import models
 from apps.store.database import open_database
@@ -14,6 +14,7 @@ from core.errors import InputError
 from core.runtime.bundle import open_bundle
 from data.check import TableReport, check_table
 from data.finance.credit_tables import make_credit
+from data.finance.report_set import make_reports
 from data.inspection.defects import DEFECTS
 from data.inspection.surfaces import make_surfaces
 from data.inspection.textures import TEXTURES
@@ -22,7 +23,8 @@ from data.tables import TableWriter, open_source, read_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make data to try things on; check a file.")
 
-USUAL_ROWS = {"credit": 20_000, "surfaces": 600}
+USUAL_ROWS = {"credit": 20_000, "surfaces": 600, "reports": 2_000}
+SHOWN = 6  # files named at the end
 
 
 class Kind(StrEnum):
@@ -30,13 +32,20 @@ class Kind(StrEnum):
 
     credit = "credit"
     surfaces = "surfaces"
+    reports = "reports"
 
 
 @app.command()
 def make(
-    kind: Annotated[Kind, typer.Argument(help="credit: a table of loans; surfaces: pictures with defects and masks")],
+    kind: Annotated[
+        Kind,
+        typer.Argument(
+            help="credit: a table of loans; surfaces: pictures with defects and masks; "
+            "reports: statements of companies, some of which fail, and annual reports in every form"
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="folder to write into; made if it is not there")],
-    rows: Annotated[int | None, typer.Option(min=1, help="rows of a table, or pictures")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="rows of a table, pictures, or company-years")] = None,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
     texture: Annotated[
         str | None, typer.Option(help=f"surfaces: one product line only: {', '.join(TEXTURES)}; default: all in turn")
@@ -51,6 +60,8 @@ def make(
     Example: assay data make credit --out data/ --rows 20000 --seed 7
 
     Example: assay data make surfaces --out pictures/ --rows 480 --texture painted
+
+    Example: assay data make reports --out reports/ --rows 4000
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out takes a folder, but {out} is a file; name another")
@@ -58,19 +69,25 @@ def make(
         raise InputError(f"--texture and --defects are for surfaces; {kind.value} has none")
     out.mkdir(parents=True, exist_ok=True)
     with progress_bar(f"making {kind.value}") as progress:
-        if kind is Kind.credit:
-            files = [out / "credit.csv"]
-            with TableWriter(files[0]) as writer:
-                writer.write(make_credit(rows or USUAL_ROWS["credit"], seed))
-        else:
-            images = rows or USUAL_ROWS["surfaces"]
-            kinds = tuple(DEFECTS) if defects is None else tuple(name.strip() for name in defects.split(","))
-            line = make_surfaces(out, images=images, seed=seed, texture=texture, defects=kinds, progress=progress)
-            files = list(line)
+        files = _made(kind, out, rows or USUAL_ROWS[kind.value], seed, texture, defects, progress)
     if as_json:
         emit_json({"kind": kind.value, "seed": seed, "files": [str(path) for path in files]})
     else:
-        note(f"wrote {', '.join(map(str, files))}")
+        more = f" and {len(files) - SHOWN} more" if len(files) > SHOWN else ""
+        note(f"wrote {', '.join(map(str, files[:SHOWN]))}{more}")
+
+
+def _made(
+    kind: Kind, out: Path, rows: int, seed: int, texture: str | None, defects: str | None, progress: Progress
+) -> list[Path]:
+    if kind is Kind.credit:
+        with TableWriter(out / "credit.csv") as writer:
+            writer.write(make_credit(rows, seed))
+        return [out / "credit.csv"]
+    if kind is Kind.reports:
+        return list(make_reports(out, rows=rows, seed=seed, progress=progress))
+    kinds = tuple(DEFECTS) if defects is None else tuple(name.strip() for name in defects.split(","))
+    return list(make_surfaces(out, images=rows, seed=seed, texture=texture, defects=kinds, progress=progress))
 
 
 @app.command()
