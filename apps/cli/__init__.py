@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": Entry("apps.cli.evaluate", "All metrics of a model on labelled data, with intervals."),
     "score": Entry("apps.cli.score", "Score a file of cases, row by row, in bounded memory."),
     "inspect": Entry("apps.cli.inspect", "Inspect pictures, folders or a watched folder."),
+    "report": Entry("apps.cli.report", "Read company reports: facts, statements, sections, checks, features."),
     "data": Entry("apps.cli.data", "Make data to try things on; check a file before it is used."),
     "models": Entry("apps.cli.models", "The model registry: list, show, promote, rollback, import, export, card."),
     "jobs": Entry("apps.cli.jobs", "Scheduled batch jobs: list, add, run, remove."),

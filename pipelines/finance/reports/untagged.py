@@ -1,11 +1,15 @@
 """Reports without tags (HTML, text, PDF, sheets) -> a report with its statements, recognised by their words."""
 
+import re
+from collections import Counter
+
 from lxml import etree
 
 from data.finance.reports import Kind, Report
-from pipelines.finance.reports.columns import Calendar
+from pipelines.finance.reports.calendars import read_calendar
 from pipelines.finance.reports.cover import read_cover
 from pipelines.finance.reports.html import read_html
+from pipelines.finance.reports.items import Language
 from pipelines.finance.reports.markup import decode
 from pipelines.finance.reports.paged import language_of
 from pipelines.finance.reports.pdf import read_pdf
@@ -13,6 +17,9 @@ from pipelines.finance.reports.plain import read_text
 from pipelines.finance.reports.recognise import recognise
 from pipelines.finance.reports.rows import Document
 from pipelines.finance.reports.sheets import read_sheet
+from pipelines.finance.reports.units import LONGEST, find_currency
+
+_DOLLARS = re.compile(r"(?<![A-Z])\$\s?\d")  # not HK$, C$
 
 
 def from_html(root: etree._Element, file: str) -> Report:
@@ -39,8 +46,8 @@ def from_document(document: Document, file: str, kind: Kind) -> Report:
     """The statements of a document, whatever it was read from."""
     language = language_of(document.text)
     cover = read_cover(document.text, language)
-    calendar = Calendar(cover.period_end, cover.months, language == "zh")
-    lines = recognise(document, language, calendar)
+    calendar = read_calendar(document.text, language)
+    lines = recognise(document, language, calendar, _currency(document.text, language))
     every = [line for rows in lines.values() for line in rows]
     return Report(
         file=file,
@@ -48,8 +55,19 @@ def from_document(document: Document, file: str, kind: Kind) -> Report:
         language=language,
         company=cover.company,
         form=cover.form,
-        period_end=cover.period_end or max((line.period_end for line in every), default=None),
+        period_end=calendar.period_end or max((line.period_end for line in every), default=None),
         currency=next((line.currency for line in every if line.currency), None),
         statements=lines,
         text=document.text,
     )
+
+
+def _currency(text: str, language: Language) -> str | None:
+    """The currency that most lines name; a dollar sign alone names the American one."""
+    named = Counter(code for line in text.splitlines() if len(line) <= LONGEST and (code := find_currency(line)))
+    if language == "en":
+        named["USD"] += len(_DOLLARS.findall(text))
+    elif not named and "元" in text:
+        return "CNY"
+    code, times = max(named.items(), key=lambda pair: pair[1], default=(None, 0))
+    return code if times else None

@@ -1,0 +1,98 @@
+"""`assay report extract`: what company reports say, as tables or as JSON."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from apps.cli.console import emit_json, note, progress_bar
+from apps.cli.report_tables import print_report, print_summary
+from core.errors import InputError
+from pipelines.finance.reports.batch import Wish, read_all, reports_in, usable_cores
+from pipelines.finance.reports.document import Document
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read company reports.")
+
+
+@app.callback()
+def _report() -> None:
+    """Read company reports: facts, statements, sections, checks, features."""
+
+
+@app.command()
+def extract(
+    files: Annotated[list[Path], typer.Argument(help="reports, or folders of them; an XBRL package is one report")],
+    features: Annotated[bool, typer.Option("--features", help="add the features that the rules work out")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON document; a list for several files")] = False,
+    company: Annotated[str | None, typer.Option(help="whose reports they should be; another's is flagged")] = None,
+    out: Annotated[Path | None, typer.Option(help="write one JSON document a report into this folder")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="processes; default: all cores")] = None,
+) -> None:
+    """Read reports: inline XBRL, XBRL packages, company facts, HTML, PDF, XLSX, CSV, text; English and Chinese.
+
+    Every number comes with its place in the file; checks say what does not add up. A file that cannot be read is told
+    on stderr and the others go on.
+
+    Example: assay report extract annual-report.pdf
+
+    Example: assay report extract filings/ --features --json > reports.json
+    """
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"--out takes a folder, but {out} is a file; name another")
+    sources = reports_in(files)
+    several = len(sources) > 1 or any(path.is_dir() and sources != [path] for path in files)
+    wishes = [Wish(path, company, features, facts=as_json or out is not None) for path in sources]
+    documents = _told(wishes, jobs or usable_cores())
+    if out is not None:
+        documents = _kept(documents, out)
+    failed = _print(documents, several, as_json)
+    if failed == len(sources):
+        raise typer.Exit(2)
+
+
+def _told(wishes: Sequence[Wish], jobs: int) -> Iterator[Document]:
+    """The documents as they come, with progress; what could not be read is said at once."""
+    with progress_bar(
+        f"reading {len(wishes)} reports" if len(wishes) > 1 else f"reading {wishes[0].source}"
+    ) as progress:
+        for number, document in enumerate(read_all(wishes, jobs), 1):
+            progress(number / len(wishes), f"{number} of {len(wishes)}: {Path(document['file']).name}")
+            if "error" in document:
+                note(f"assay: {document['error']}")
+            yield document
+
+
+def _print(documents: Iterator[Document], several: bool, as_json: bool) -> int:
+    """Print them as they were asked for and count those that failed."""
+    failed = 0
+    if as_json and several:  # as they come: a list of thousands need not fit in memory
+        for number, document in enumerate(documents):
+            print(("," if number else "[") + json.dumps(document, ensure_ascii=False, allow_nan=False))  # noqa: T201
+            failed += "error" in document
+        print("]")  # noqa: T201
+        return failed
+    found = list(documents)
+    failed = sum("error" in document for document in found)
+    if as_json:
+        emit_json(found[0])
+    elif several:
+        print_summary(found)
+    elif not failed:
+        print_report(found[0])
+    return failed
+
+
+def _kept(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
+    """Write each into the folder under its file's name; a name that was taken gets a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    taken: set[str] = set()
+    for document in documents:
+        name, number = Path(document["file"]).name, 1
+        while (written := f"{name}{'' if number == 1 else f'-{number}'}.json") in taken:
+            number += 1
+        taken.add(written)
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        (folder / written).write_text(text + "\n", encoding="utf-8")
+        yield document

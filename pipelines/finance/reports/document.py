@@ -1,0 +1,41 @@
+"""A report as the JSON document of the contract."""
+
+from datetime import date
+from typing import Any
+
+from data.finance.reports import STATEMENTS, Report, iso
+
+Document = dict[str, Any]
+
+
+def to_document(report: Report, features: bool = False, facts: bool = True) -> Document:
+    """Numbers are decimal strings, dates ISO. `facts` false leaves the facts out, for tables."""
+    document: Document = {
+        "file": report.file,
+        "kind": report.kind,
+        "language": report.language,
+        "company": report.company,
+        "form": report.form,
+        "period_end": iso(report.period_end),
+        "currency": report.currency,
+        "facts": [fact.to_json() for fact in report.facts] if facts else [],
+        "statements": {name: [line.to_json() for line in report.statements.get(name, ())] for name in STATEMENTS},
+        "sections": [{"name": section.name, "start": section.start, "end": section.end} for section in report.sections],
+        "checks": [{"name": one.name, "passed": one.passed, "detail": one.detail} for one in report.checks],
+    }
+    return document | {"features": features_of(report)} if features else document
+
+
+def features_of(report: Report) -> dict[str, dict[str, Any]]:
+    """Every feature's value, or the reason why it is missing; without statements those of the wording alone."""
+    # the rules need numpy, which a report without features does without
+    from pipelines.finance.rules.columns import Period, panel_of  # noqa: PLC0415
+    from pipelines.finance.rules.evaluate import evaluate  # noqa: PLC0415
+    from pipelines.finance.rules.from_report import report_features, wording_of  # noqa: PLC0415
+
+    if any(report.statements.values()):
+        return report_features(report)
+    wording = wording_of(report)
+    known = {name: value for name, value in wording.values.items() if value is not None}
+    own = Period(end=report.period_end or date(1900, 12, 31), values=known)
+    return evaluate(panel_of([own], wording.missing)).to_json(0, report.language)
