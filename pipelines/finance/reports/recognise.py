@@ -116,7 +116,7 @@ def _once(ranked: Iterable[tuple[int, Line]]) -> list[Line]:
         if known is None or rank < known[0]:
             best[key] = (rank, line)
             doubtful.discard(key)
-        elif rank == known[0] and rank and line.item in SUMS and line.value != known[1].value:
+        elif rank == known[0] and rank and line.item in SUMS and line.words.lower() != known[1].words.lower():
             doubtful.add(key)
     return [line for key, (_, line) in best.items() if key not in doubtful]
 

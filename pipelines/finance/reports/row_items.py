@@ -90,6 +90,9 @@ _PART_TOTAL = re.compile(
 )
 _ACCUMULATED = re.compile(r"accumulated (?:depreciation|amorti)|累计折旧", re.IGNORECASE)
 _PART_OF_BUSINESS = re.compile(r"continuing|discontinued|held for sale", re.IGNORECASE)
+_MEMO = re.compile(
+    r"(?:stock|share|equity)[- ]based compensation|\bincluded? (?:in|above)\b|\bas follows\b", re.IGNORECASE
+)
 _CASH = re.compile(r"^\W*(?:total |balance of )?cash\b(?!.*\b(?:paid|provided|used|flows?)\b)", re.IGNORECASE)
 _BEGINNING = re.compile(r"\bbeginning\b|\bstart of\b|\bopening\b", re.IGNORECASE)
 _ENDING = re.compile(r"\bend(?:ing)?\b|\bclosing\b", re.IGNORECASE)
@@ -126,6 +129,7 @@ class _Reader:
     headed: bool = False  # the row before was a heading
     dated_cash: int = 0  # rows of cash at a date so far
     minority: bool = False  # a row of the minority's equity has been
+    memo: bool = False  # the rows tell what is in others: "Stock-based compensation included above:"
 
     def read(self, place: int) -> Found | None:
         row = self.rows[place]
@@ -133,7 +137,7 @@ class _Reader:
         if not row.numbers:
             self._head(row)
             return None
-        found = self._match(place)
+        found = None if self.memo else self._match(place)
         self.headed = False
         if found is None or self._is_gross(place, found[1]):
             return None
@@ -154,6 +158,7 @@ class _Reader:
             return
         self.outer = self.heading if self.headed else self.outer
         self.heading, self.headed = row.label, True
+        self.memo = self.statement == "income" and _MEMO.search(row.label) is not None
         if row.label.strip().startswith("财务费用"):
             self.since_finance = 0
         if self.statement != "balance" or len(row.label) > 60:
@@ -232,7 +237,9 @@ class _Reader:
             return None
         kind = "basic" if _BASIC.search(said) else "diluted"
         counted = _SHARE_COUNT.search(label) or (_SHARE_COUNT.search(above) and not _PER_SHARE.search(label))
-        return clean_words(whole), Match(ITEMS[f"shares_{kind}" if counted else f"eps_{kind}"], 0)
+        return (label if _PER_SHARE.search(label) or _SHARE_COUNT.search(label) else whole), Match(
+            ITEMS[f"shares_{kind}" if counted else f"eps_{kind}"], 0
+        )
 
     def _cash_held(self, label: str) -> str | None:
         """Cash at the beginning or the end, as "Cash and cash equivalents at January 1" says it."""
