@@ -80,7 +80,7 @@ INCOME: tuple[Line, ...] = (
     line("net_income_minority", "Less: net income attributable to noncontrolling interests",
          "Net income (loss) attributable to noncontrolling interests",
          concept="NetIncomeLossAttributableToNoncontrollingInterest"),
-    Line(("Net income (loss) attributable to the Company", "Net income attributable to common stockholders"),
+    Line(("Net income (loss) attributable to the Company", "Net income attributable to the Company’s stockholders"),
          "net_income_parent", "NetIncomeLoss", total=True),
     head("Earnings (loss) per share:", "Net income (loss) per common share:"),
     line("eps_basic", "Basic", "Basic earnings (loss) per share", concept="EarningsPerShareBasic"),

@@ -107,7 +107,7 @@ class _Setter:
     def _row(self, row: Row, sheet: Sheet) -> None:
         cells = row_cells(row, sheet, self.filing.style)
         size = 8.5
-        lines = list(self._wrapped(row.words, self.font, size, self._edges(sheet)[0] - MARGIN - 4))
+        lines = list(self._wrapped(row.words, self.font, size, self._edges(sheet)[0] - MARGIN - 12))
         if self.y - LEADING * len(lines) < MARGIN + LEADING:
             self.new_page()
             if self.filing.style.breaks:
