@@ -21,6 +21,7 @@ from apps.settings import load_settings
 from core.errors import AssayError, InputError
 
 ROWS, PICTURES, SHOWN = 20_000, 720, 24
+FIRM_YEARS = 400
 LINE = ["--texture", "painted", "--defects", "scratch,pit,stain,bump"]  # one product line, as a station sees it
 CREDIT, SURFACES = "demo_credit", "demo_surfaces"
 
@@ -32,7 +33,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="folder for the data, verdicts, heatmaps and reports")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="seed of data and training")] = 0,
 ) -> None:
-    """Make data, train, evaluate, score a batch through a worker, inspect pictures, write reports.
+    """Make data, train, evaluate, score a batch through a worker, read company reports, inspect pictures.
 
     Example: assay demo --out demo
     """
@@ -41,6 +42,7 @@ def demo(
     started = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     _credit(out, str(seed))
+    _reports(out, str(seed))
     _surfaces(out, str(seed))
     index = out / "index.html"
     index.write_text(_index(out), encoding="utf-8")
@@ -60,6 +62,18 @@ def _credit(out: Path, seed: str) -> None:
         scored = str(out / "scored.csv")
         _assay("score", CREDIT, "--data", table, "--where", "split=test", "--out", scored, "--workers")
     _assay("models", "card", CREDIT, "--out", str(out / f"{CREDIT}.html"))
+
+
+def _reports(out: Path, seed: str) -> None:
+    """Read one company's report of each country in every form, and those with a misprint, which the checks find."""
+    folder, read = out / "reports", out / "reports_read"
+    for old in (folder, read):
+        shutil.rmtree(old, ignore_errors=True)
+    _assay("data", "make", "reports", "--out", str(folder), "--rows", str(FIRM_YEARS), "--seed", seed)
+    names = sorted(path.name for path in (folder / "filings").iterdir() if path.suffixes[-2:] != [".gold", ".json"])
+    firsts = [next((name[:7] for name in names if name.startswith(country)), country) for country in ("US", "CN")]
+    shown = [str(folder / "filings" / name) for name in names if name.startswith(tuple(firsts)) or "_flawed" in name]
+    _assay("report", "extract", *shown, "--out", str(read))
 
 
 def _surfaces(out: Path, seed: str) -> None:
