@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pipelines.finance.reports.pdf_columns import Column
 from pipelines.finance.reports.pdf_glyphs import Marks
@@ -9,6 +10,10 @@ from pipelines.finance.reports.pdf_grid import Band, find_grids
 from pipelines.finance.reports.pdf_lines import Line, join_words, lines_of, pieces_of
 from pipelines.finance.reports.pdf_rows import Row, is_number_line, rows_of, rows_within, text_row
 from pipelines.finance.reports.pdf_titles import title_of
+
+CROWDED_SHARE = 0.15
+SAME_PT = 3.0
+NEAR_PT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,8 @@ class Laid:
 def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
     """Rows and lines of text of a page. `known`: the columns of the page before."""
     grids = find_grids(marks.rulings, marks.glyphs)
+    if not _are_whole(grids, lines_of(marks.glyphs)):
+        grids = ()
     spans = [(grid[0].top, grid[-1].bottom) for grid in grids]
     outside = lines_of(
         one for one in marks.glyphs if not any(top < one.y - 0.35 * one.size <= bottom for top, bottom in spans)
@@ -35,6 +42,48 @@ def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
         above = bottom
     part, known = _unruled([line for line in outside if line.y > above], known)
     return Laid((*rows, *part), known)
+
+
+def _are_whole(grids: Sequence[Sequence[Band]], lines: Sequence[Line]) -> bool:
+    """Whether the ruled lines hold whole tables, each cell one number.
+
+    Underlined totals, shaded rows and a line beside a column make grids too, which hold parts of a table.
+    """
+    if any(_crowded(grid) > CROWDED_SHARE * len(grid) for grid in grids):
+        return False
+    for grid, following in pairwise(grids):
+        between = [line for line in lines if grid[-1].bottom < line.y <= following[0].top + line.size]
+        same = abs(_left(grid) - _left(following)) < SAME_PT
+        if same and following[0].top - grid[-1].bottom < NEAR_PT and not any(title_of(line.text) for line in between):
+            return False
+    return not any(_stands_off(grid, line) for grid in grids for line in lines)
+
+
+def _left(grid: Sequence[Band]) -> float:
+    return grid[0].cells[0].left
+
+
+def _crowded(grid: Sequence[Band]) -> int:
+    """Bands in which a line of a cell holds two numbers, or words and a number far behind them."""
+    return sum(any(_is_crowded(line) for cell in band.cells for line in lines_of(cell.glyphs)) for band in grid)
+
+
+def _is_crowded(line: Line) -> bool:
+    pieces = pieces_of(line.words, line.size)
+    return len(pieces) > 1 and pieces[-1].kind == "number" and pieces[-1].left - pieces[-2].right > 2 * line.size
+
+
+def _stands_off(grid: Sequence[Band], line: Line) -> bool:
+    """Whether a line right above or below the grid has two numbers in its columns."""
+    above, below = grid[0].top - line.y, line.y - grid[-1].bottom
+    if not (0 <= above < 1.8 * line.size or 0 < below < 2.2 * line.size):
+        return False
+    widest = max(grid, key=lambda band: len(band.cells))
+    columns = [Column(cell.left, cell.right) for cell in widest.cells[1:]]
+    pieces = pieces_of(line.words, line.size)
+    last = max((place for place, piece in enumerate(pieces) if piece.kind == "text"), default=-1)
+    pieces = pieces[last + 1 :]
+    return sum(any(column.overlaps(piece.left, piece.right) for column in columns) for piece in pieces) >= 2
 
 
 def _unruled(lines: Sequence[Line], known: tuple[Column, ...]) -> tuple[list[Row], tuple[Column, ...]]:

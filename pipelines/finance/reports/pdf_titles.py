@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pipelines.finance.reports.titles import TitleKind, find_title
 
 LONGEST_TITLE = 160
+SHORT_TITLE = 70
 _HINT = re.compile(r"sheet|statement|account|results|report|registrant|表|附注|情况", re.IGNORECASE)
 _LEADERS = re.compile(r"[.…·]{4,}|(\. ){4,}")  # of a table of contents
 _LOWER_WORD = re.compile(r"(?<![\w’'])[a-z]+")
@@ -49,7 +50,7 @@ def titles_among(lines: Sequence[str]) -> frozenset[TitleKind]:
 
 
 def _reads_as_title(line: str) -> bool:
-    """Short, no entry of a table of contents, and its words capitalised, which running text's are not."""
+    """Short, no entry of a table of contents, and where not very short with capitals, which running text has not."""
     if not line or len(line) > LONGEST_TITLE or _LEADERS.search(line):
         return False
-    return all(word in _SMALL_WORDS for word in _LOWER_WORD.findall(line.split("(")[0]))
+    return len(line) <= SHORT_TITLE or all(word in _SMALL_WORDS for word in _LOWER_WORD.findall(line.split("(")[0]))
