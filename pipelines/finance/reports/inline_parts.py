@@ -88,4 +88,5 @@ class InlineParts:
             else:
                 covered = None if covered is part else covered
                 if covered is None and part is not element:
+                    yield "\n" if spaced and part.tag in BREAKS else ""
                     yield part.tail or ""

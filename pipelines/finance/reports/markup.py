@@ -25,7 +25,7 @@ DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._:
 META = re.compile(rb"<meta[^>]{1,200}?charset\s*=\s*[\"']?([A-Za-z0-9._:-]{1,40})", re.IGNORECASE)
 QUOTED = rb"(?:\"[^\"]*\"|'[^']*')"
 DOCTYPE = re.compile(
-    rb"<!DOCTYPE\s+[^\s>\[]+(?:\s+PUBLIC\s+%b(?:\s*%b)?|\s+SYSTEM\s+%b)?\s*>" % (QUOTED, QUOTED, QUOTED), re.IGNORECASE
+    rb"<!DOCTYPE\s+[^\s<>\[]+(?:\s+PUBLIC\s+%b(?:\s*%b)?|\s+SYSTEM\s+%b)?\s*>" % (QUOTED, QUOTED, QUOTED), re.IGNORECASE
 )
 FIRST_TAG = re.compile(rb"<(?:[A-Za-z_][\w.\-]*:)?([A-Za-z_][\w.\-]*)", re.ASCII)
 ENTITY = re.compile(rb"&([A-Za-z][A-Za-z0-9]{1,40});")

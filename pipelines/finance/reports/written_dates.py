@@ -137,17 +137,16 @@ def quarter_end(text: str) -> str:
 def _parts(words: str, form: DateFormat) -> dict[str, int]:
     if form.language == "ja":
         words = words.replace("元年", "1年")
-    names = "monthname" in form.parts
     pieces = [piece for piece in PART.findall(words) if piece.isdigit() or _counts(piece, form)]
     if len(pieces) != len(form.parts):
         raise ValueError(f"no date of the form {'-'.join(form.parts)}: {words[:40]!r}")
     found: dict[str, int] = {}
     for part, piece in zip(form.parts, pieces, strict=True):
-        if part == "monthname" and names:
+        if part == "monthname":
             found["month"] = _month(piece, form.language or "en")
-        elif part == "era":
+        elif part == "era" and piece in ERAS:
             found["era"] = ERAS[piece]
-        elif not piece.isdigit() or len(piece) > 4:
+        elif part == "era" or not piece.isdigit() or len(piece) > 4:
             raise ValueError(f"no {part}: {piece[:40]!r}")
         else:
             found[part] = int(piece) + (2000 if part == "year" and len(piece) <= 2 and form.language != "ja" else 0)

@@ -23,7 +23,7 @@ from pipelines.finance.reports.identity import identity
 from pipelines.finance.reports.inline_parts import is_inline
 from pipelines.finance.reports.ixbrl import OPENING, read_trees
 from pipelines.finance.reports.linkbases import LINK, Linkbases, read_linkbases
-from pipelines.finance.reports.markup import first_tag, parse
+from pipelines.finance.reports.markup import first_tag, parse, to_utf8
 from pipelines.finance.reports.readable import LONGEST_NUMBER, readable_check, same_value_check
 
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -51,7 +51,11 @@ class Package:
         name = self.report.file
         tags = {member: first_tag(content) for member, content in self.members.items()}
         schemas = [parse(self.members[member], f"{name}/{member}") for member, tag in tags.items() if tag == "schema"]
-        linked = [member for member, tag in tags.items() if tag == "linkbase" and _has_links(self.members[member])]
+        linked = [
+            member
+            for member, tag in tags.items()
+            if tag == "linkbase" and _has_links(to_utf8(self.members[member], name))
+        ]
         links = chain(schemas, (parse(self.members[member], f"{name}/{member}") for member in linked))  # one at a time
         return read_linkbases(links, schemas, self.prefixes, name)
 
