@@ -5,7 +5,7 @@ trees never saw. Same rows, options and seed give the same bytes, whatever the n
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -66,9 +66,18 @@ class Fitted:
 
 
 def fit(
-    rows: TrainingRows, spec: FeatureSpec, *, seed: int, preset: Preset, progress: Callable[[float, str], None]
+    rows: TrainingRows,
+    spec: FeatureSpec,
+    *,
+    seed: int,
+    preset: Preset,
+    progress: Callable[[float, str], None],
+    trials: Sequence[Mapping[str, Any]] | None = None,
 ) -> Fitted:
-    """Choose options (preset "full") and rounds by cross-validation, then fit all training rows."""
+    """Choose options and rounds by cross-validation, then fit all training rows.
+
+    `trials` are the options to choose among; None: those of the preset.
+    """
     import lightgbm  # noqa: PLC0415 - a second of imports, and scoring needs none of it
 
     folds = make_folds(rows, seed)
@@ -78,7 +87,7 @@ def fit(
     data = lightgbm.Dataset(
         rows.x_BF, rows.y_B, feature_name=names, categorical_feature=categories, free_raw_data=False, params=params
     ).construct()
-    trials = TRIED[preset]
+    trials = TRIED[preset] if trials is None else trials
     best: _Trial | None = None
     for number, tried in enumerate(trials):
         progress(

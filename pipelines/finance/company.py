@@ -17,8 +17,8 @@ from core.errors import InputError
 from core.runtime.bundle import Bundle, write_bundle
 from core.runtime.engine import Engine
 from data.spec import FeatureSpec, infer_spec
-from pipelines.finance.company_fit import fit_company
-from pipelines.finance.company_frame import Derived, derive
+from pipelines.finance.company_fit import choose, fit_company, only
+from pipelines.finance.company_frame import Derived, derive, with_pairs
 from pipelines.finance.company_plan import KIND, CompanyOptions, CompanyPlan, make_plan
 from pipelines.finance.company_rate import BaseRate, RateEstimate, before_shift, estimate_rate, shifted
 from pipelines.finance.company_rules import worded
@@ -58,16 +58,21 @@ def train_company(
     if validating is None:
         fitting, validating = _hold_out(fitting, rule, options)
     spec = _spec(fitting, plan, options)
+    chosen = choose(_rows(fitting, spec, rule, None, "training"), spec, options, progress)
+    plan = replace(plan, pairs=chosen.pairs)
+    fitting, validating = with_pairs(fitting, plan), with_pairs(validating, plan)
+    spec = only(_spec(fitting, plan, options), chosen.names)
     fit_rows = _rows(fitting, spec, rule, options.group, "training", all_rows=options.preset == "full")
     valid_rows = _rows(validating, spec, rule, None, "validation")
-    fitted, spec, fit_rows, valid_rows = fit_company(fit_rows, valid_rows, spec, options, progress)
+    fitted = fit_company(fit_rows, valid_rows, spec, options, progress)
     progress(0.85, f"calibrating on {len(valid_rows.y_B)} rows")
     draft = _Draft(plan, spec, rule, options, fitted, fit_rows, valid_rows)
     base = _base_rate(draft, population)
     judged = draft.judged(base)
     check_floors(judged.metrics, options.floors)
     progress(0.95, "writing the bundle")
-    return draft.write(folder, judged, base, {"data_sha256": fingerprint(train, valid)})
+    more = {"data_sha256": fingerprint(train, valid), "columns": chosen.to_json()}
+    return draft.write(folder, judged, base, more)
 
 
 def score_company(
@@ -170,7 +175,7 @@ def _spec(derived: Derived, plan: CompanyPlan, options: CompanyOptions) -> Featu
         time=options.time,
         group=options.group,
     )
-    words = plan.rules.words()
+    words = plan.words()
     return replace(spec, columns=tuple(worded(column, words) for column in spec.columns))
 
 

@@ -8,19 +8,22 @@ R rows of the table, C cases, L years (0: the case's own), F features.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from data.columns import LARGEST
+from pipelines.finance.company_pairs import pair_columns
 from pipelines.finance.company_plan import CompanyPlan
-from pipelines.finance.company_rules import YEARS, Features
+from pipelines.finance.company_rules import Features
 from pipelines.finance.rules.panel import make_panel, name_of, read_periods, rows_before
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+YEARS = 3
 LAST_YEAR = 2_900  # that the case's own row gets while its features are worked out: any will do
 ROWS_AT_ONCE = 20_000  # cases whose features are worked out together
 
@@ -61,9 +64,16 @@ def derive(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str]
     figures = {name: values_CF[:, at] for at, name in enumerate((*plan.figures, *features.names))}
     kept = [column for column in frame.columns if column not in figures]
     own = frame[kept].iloc[row_C].reset_index(drop=True)
-    return Derived(
-        frame=pd.concat([own, pd.DataFrame(figures, index=own.index)], axis=1), row_C=row_C, errors=cases.errors
-    )
+    whole = pd.concat([own, pd.DataFrame(figures, index=own.index)], axis=1)
+    return with_pairs(Derived(frame=whole, row_C=row_C, errors=cases.errors), plan)
+
+
+def with_pairs(derived: Derived, plan: CompanyPlan) -> Derived:
+    """The same with the pairs of the plan as further columns."""
+    sides = {name for pair in plan.pairs for name in (pair.left, pair.right)}
+    columns = {name: derived.frame[name].to_numpy(dtype=np.float64) for name in sides}
+    made = pd.DataFrame(pair_columns(plan.pairs, columns), index=derived.frame.index)
+    return replace(derived, frame=pd.concat([derived.frame, made], axis=1))
 
 
 def find_cases(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str]) -> Cases:
@@ -116,7 +126,8 @@ def _values(frame: pd.DataFrame, plan: CompanyPlan, row_LC: Ints, features: Feat
     panel = make_panel(table, company="case", period="year", unit=plan.unit, tables=plan.tables)
     own_R = slice(0, row_LC.shape[1])  # the cases' own rows come first
     figures = np.stack([panel.values[name][own_R] for name in plan.figures], axis=1)
-    return np.concatenate([figures, features.of(panel)[own_R]], axis=1)
+    found = features.of(panel)[own_R]
+    return np.concatenate([figures, np.where(np.abs(found) <= LARGEST, found, np.nan)], axis=1)
 
 
 def _periods(column: pd.Series, errors: dict[int, str]) -> Ints:

@@ -1,4 +1,4 @@
-"""Pairs of columns as features: difference, quotient and product of those that the trees lean on.
+"""Pairs of columns as features: difference and quotient of those that the trees lean on.
 
 Ratios share figures, so two of them hold a third that neither shows: net profit to assets and sales to assets hold the
 margin. Trees cut one column at a time and find such things only by many cuts (Zieba, Tomczak and Tomczak 2016, Ensemble
@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 OPERATORS: Mapping[str, tuple[str, str]] = {
     "less": ("{} less {}", "{}与{}之差"),
     "per": ("{} per {}", "{}与{}之比"),
-    "times": ("{} times {}", "{}与{}之积"),
 }
 
 
@@ -51,12 +50,8 @@ class Pair:
     def of(self, left_B: Floats, right_B: Floats) -> Floats:
         """The column (B,), NaN where either is missing, the divisor is zero, or no amount is meant any more."""
         with np.errstate(all="ignore"):
-            if self.operator == "less":
-                found_B = left_B - right_B
-            elif self.operator == "times":
-                found_B = left_B * right_B
-            else:
-                found_B = left_B / np.where(right_B == 0, np.nan, right_B)
+            less = self.operator == "less"
+            found_B = left_B - right_B if less else left_B / np.where(right_B == 0, np.nan, right_B)
         return np.where(np.abs(found_B) <= LARGEST, found_B, np.nan)
 
 
@@ -64,7 +59,7 @@ def make_pairs(names: Sequence[str]) -> tuple[Pair, ...]:
     """All pairs of columns; of two, the one that is named later is divided by the earlier, which is the stronger.
 
     >>> [pair.name for pair in make_pairs(["a", "b"])]
-    ['b less a', 'b per a', 'b times a']
+    ['b less a', 'b per a']
     """
     chosen = itertools.combinations(names, 2)
     return tuple(Pair(right, operator, left) for left, right in chosen for operator in OPERATORS)

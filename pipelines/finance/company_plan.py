@@ -1,7 +1,7 @@
 """How a table of statements becomes the model's frame: kept in the bundle, so that scoring does what training did."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from core.errors import InputError
+from pipelines.finance.company_pairs import Pair
 from pipelines.finance.company_rules import Features, choose_features, read_features
 from pipelines.finance.labels import LabelRule, read_labels
 from pipelines.finance.options import CreditOptions
@@ -55,14 +56,14 @@ class CompanyPlan:
     tables: tuple[str, ...]  # whose headings are known; see pipelines.finance.rules.panel
     figures: tuple[str, ...]  # number columns by their names in formulas; features as they are
     features: Mapping[str, Any]  # rules word for word: a bundle must not change when the shipped rules do
-    policy: Mapping[str, Any] | None  # hard rules, word for word
+    pairs: tuple[Pair, ...] = ()  # of figures and features
+    policy: Mapping[str, Any] | None = None  # hard rules, word for word
 
     def to_json(self) -> dict[str, Any]:
         """For the bundle."""
-        return {
-            field.name: list(value) if isinstance(value := getattr(self, field.name), tuple) else value
-            for field in fields(self)
-        }
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain |= {"pairs": [list(astuple(pair)) for pair in self.pairs]}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in plain.items()}
 
     @classmethod
     def from_json(cls, raw: object) -> "CompanyPlan":
@@ -71,12 +72,18 @@ class CompanyPlan:
         if not isinstance(raw, Mapping) or set(raw) != names:
             raise InputError("the bundle does not say how a table of statements is read; retrain", code="BAD_BUNDLE")
         values = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+        values["pairs"] = tuple(Pair(*pair) for pair in raw["pairs"])
         return cls(**cast(dict[str, Any], values))
 
     def headings(self, columns: Iterable[str]) -> list[str]:
         """Which of a table's columns are figures of the model."""
         keys = (self.company, self.period)
         return [name for name in columns if name not in keys and name_of(name, self.tables) in self.figures]
+
+    def words(self) -> dict[str, tuple[str, str]]:
+        """English and Chinese of features and pairs."""
+        words = self.rules.words()
+        return words | {pair.name: pair.words(words) for pair in self.pairs}
 
     @cached_property
     def rules(self) -> Features:
@@ -96,7 +103,6 @@ def make_plan(train: pd.DataFrame, options: CompanyOptions, rule: LabelRule) -> 
         raise InputError(f"{words}: --period", code="NO_PERIOD")
     left_out = frozenset(name for name in (*keys, options.target, options.time, options.group, *options.ignore) if name)
     tables = tables_recognised([str(name) for name in train.columns if name not in left_out])
-    years = options.period is not None and options.id_column is not None
     book = load_rules(*([] if options.rules is None else [options.rules]))
     return CompanyPlan(
         company=options.id_column,
@@ -106,8 +112,7 @@ def make_plan(train: pd.DataFrame, options: CompanyOptions, rule: LabelRule) -> 
         currency=options.currency,
         tables=tables,
         figures=tuple(figures_of(train, tables, left_out)),
-        features=choose_features(book, years=years).to_json(),
-        policy=None,
+        features=choose_features(book).to_json(),
     )
 
 

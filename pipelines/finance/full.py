@@ -51,11 +51,21 @@ EXAMPLE_ROWS = 64  # on which the exported networks are compared with torch
 
 
 def fit_full(
-    fit_rows: Labelled, valid_rows: Labelled, spec: FeatureSpec, options: CreditOptions, progress: Progress
+    fit_rows: Labelled,
+    valid_rows: Labelled,
+    spec: FeatureSpec,
+    options: CreditOptions,
+    progress: Progress,
+    *,
+    trees: Fitted | None = None,
 ) -> FittedModel:
-    """Fit trees and networks, and stack them. With `options.resume` a run that was cut off goes on in that folder."""
+    """Fit trees and networks, and stack them. With `options.resume` a run that was cut off goes on in that folder.
+
+    `trees` are of the same rows, where they are fitted already.
+    """
     rows = TrainingRows(x_BF=fit_rows.x_BF, y_B=fit_rows.y_B, group_B=fit_rows.group_B)
-    trees = fit(rows, spec, seed=options.seed, preset=options.preset, progress=_part(progress, 0.0, 0.2))
+    if trees is None:
+        trees = fit(rows, spec, seed=options.seed, preset=options.preset, progress=_part(progress, 0.0, 0.2))
     networks = _learn(rows, fit_rows.unlabelled_UF, spec, options, _part(progress, 0.2, 0.75))
     progress(0.75, "stacking trees and networks")
     stack = fit_stack(_left_out(trees, rows, options.seed), networks.left_out_margin_B, rows.y_B)
