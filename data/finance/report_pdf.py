@@ -48,6 +48,7 @@ class _Setter:
         self.canvas: Any = canvas.Canvas(self.out, pagesize=(WIDTH, HEIGHT), invariant=1, pageCompression=1)
         self.canvas.setTitle(f"{filing.company.name} {filing.form} {filing.year}")
         self.page, self.y = 0, 0.0
+        self.edges: list[float] = []  # of the table at hand
         self._open_page()
 
     def finish(self) -> bytes:
@@ -85,6 +86,7 @@ class _Setter:
         self.y -= LEADING
 
     def table(self, sheet: Sheet) -> None:
+        self.edges = self._edges(sheet)
         self._room(len(sheet.titles) + 4)
         for place, line in enumerate(sheet.titles):
             right = self.chinese and place == len(sheet.titles) - 1
@@ -99,15 +101,14 @@ class _Setter:
         self.y -= LEADING
 
     def _head(self, sheet: Sheet) -> None:
-        size = 8.5
-        self._cells(head_cells(sheet), sheet, self.bold, size)
+        self._cells(head_cells(sheet), sheet, self.bold, 8.5)
         self.y -= 3
         self.canvas.line(MARGIN, self.y + LEADING - 2, WIDTH - MARGIN, self.y + LEADING - 2)
 
     def _row(self, row: Row, sheet: Sheet) -> None:
         cells = row_cells(row, sheet, self.filing.style)
         size = 8.5
-        lines = list(self._wrapped(row.words, self.font, size, self._edges(sheet)[0] - MARGIN - 12))
+        lines = list(self._wrapped(row.words, self.font, size, self.edges[0] - MARGIN - 12))
         if self.y - LEADING * len(lines) < MARGIN + LEADING:
             self.new_page()
             if self.filing.style.breaks:
@@ -119,7 +120,7 @@ class _Setter:
 
     def _cells(self, cells: list[str], sheet: Sheet, font: str, size: float) -> None:
         self._write(MARGIN, cells[0], font, size)
-        edges = self._edges(sheet)
+        edges = self.edges
         numbers = cells[1:]
         if note_column(sheet):
             self._write(edges[0], numbers[0], font, size)
@@ -129,8 +130,10 @@ class _Setter:
         self.y -= LEADING
 
     def _edges(self, sheet: Sheet) -> list[float]:
-        """Where the notes start, then the right edges of the columns of numbers."""
-        wide = 118.0 if len(sheet.columns) == 2 else 88.0
+        """Where the notes start, then the right edges of the columns of numbers: wide enough for every number."""
+        cells = [cell for row in sheet.rows for cell in row_cells(row, sheet, self.filing.style)[-len(sheet.columns) :]]
+        widest = max(self.measure(cell, self.bold, 8.5) for cell in (*cells, *sheet.columns))
+        wide = max(widest + 14, 118.0 if len(sheet.columns) == 2 else 88.0)
         last = WIDTH - MARGIN
         rights = [last - wide * place for place in reversed(range(len(sheet.columns)))]
         return [rights[0] - wide - (30 if note_column(sheet) else 0), *rights]

@@ -34,6 +34,16 @@ def _gb18030(filing: Filing) -> bytes:
     return statement_csv(filing).encode("gb18030")
 
 
+def _encoded_text(filing: Filing) -> bytes:
+    """Plain text as programs save it: UTF-8 with and without a mark, UTF-16, GB18030 for Chinese."""
+    last = "gb18030" if filing.company.country == "cn" else "utf-16"
+    return plain_text(filing).encode(filing.style.pick(("utf-8", "utf-8-sig", "utf-16", last)))
+
+
+def _encoded_page(filing: Filing) -> bytes:
+    return chinese_html(filing).encode(filing.style.pick(("utf-8", "utf-8", "gb18030")))
+
+
 def _history(filing: Filing) -> list[Filing]:
     """The company's last three annual reports, this one last."""
     years = [year for year in filing.company.years if year <= filing.year]
@@ -57,15 +67,15 @@ AMERICAN: tuple[Form, ...] = (
     ("print", ".pdf", "pdf", pdf),
     ("statements", ".xlsx", "sheet", workbook),
     ("statements", ".csv", "sheet", _text(statement_csv)),
-    ("text", ".txt", "text", _text(plain_text)),
+    ("text", ".txt", "text", _encoded_text),
     ("companyfacts", ".json", "companyfacts", _company_facts),
 )
 CHINESE: tuple[Form, ...] = (
-    ("annual", ".html", "html", _text(chinese_html)),
+    ("annual", ".html", "html", _encoded_page),
     ("print", ".pdf", "pdf", pdf),
     ("statements", ".xlsx", "sheet", workbook),
     ("statements", ".csv", "sheet", _gb18030),
-    ("text", ".txt", "text", _text(plain_text)),
+    ("text", ".txt", "text", _encoded_text),
     ("lines", ".json.txt", "text", _text(json_lines)),
 )
 _TEXT = ("ixbrl", "html", "pdf", "text")

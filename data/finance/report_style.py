@@ -36,7 +36,7 @@ class Style:
     seed: int
     unit: str  # key of UNITS
     decimals: int  # of money
-    negative: str  # parentheses, minus, full_minus
+    negative: str  # parentheses, full_parentheses, minus, full_minus
     nothing: str  # what stands where there is no figure
     notes: bool  # a column of note numbers
     newest_first: bool
@@ -69,7 +69,8 @@ class Style:
         digits = self.decimals if decimals is None else decimals
         text = f"{abs(value):,.{digits}f}"
         if value < 0:
-            text = {"parentheses": f"({text})", "minus": f"-{text}", "full_minus": f"−{text}"}[self.negative]
+            marks = {"parentheses": "()", "full_parentheses": "（）", "minus": "-", "full_minus": "−"}[self.negative]
+            text = f"{marks[0]}{text}{marks[1:]}"
         return text.translate(FULL_WIDTH) if self.full_width else text
 
 
@@ -82,7 +83,11 @@ def draw_style(rng: np.random.Generator, country: str, grain_cents: int) -> Styl
     decimals = max(0, -exact.normalize().as_tuple().exponent) if exact < 1 else 0  # type: ignore[operator]
     if chinese and unit.startswith("yuan"):
         decimals = 2
-    negatives = ("minus", "minus", "parentheses", "full_minus") if chinese else ("parentheses", "parentheses", "minus")
+    negatives = (
+        ("minus", "minus", "parentheses", "full_parentheses", "full_minus")
+        if chinese
+        else ("parentheses", "parentheses", "minus")
+    )
     chance = rng.random(9)
     return Style(
         seed=int(rng.integers(1_000_000)),
