@@ -28,6 +28,7 @@ _BARE = re.compile(r"^[ \t#*]*(?P<words>[\u4e00-\u9fff][^\n]{3,29})$", re.MULTIL
 _LEVELS = ("l1", "l2", "l3", "l4")
 _HEADING_TAIL = re.compile(r"[ \t.:]*(?:[(][^()\n]{0,30}[)])?[ \t.:]*(?:[□√☑✓]\s*(?:不?适用|是|否).{0,20})?$")
 _MOST = 1_000  # headings of known sections; a report has some dozens
+_SKIP = 3  # numbers that may be missing where a heading was not read
 _SHORTEST = 12  # characters under a heading; "□适用 √不适用" is an answer
 
 
@@ -125,7 +126,7 @@ def _name_of(text: str, start: int, end: int, known: re.Pattern[str]) -> tuple[s
 
 def _ends(heading: _Heading, later: _Heading) -> bool:
     if later.level == heading.level:
-        return later.number == heading.number + 1 if heading.level < 5 else later.name != heading.name
+        return 0 < later.number - heading.number <= _SKIP if heading.level < 5 else later.name != heading.name
     if heading.level == 5:
         return later.level <= 2 and later.number != 1
     return later.level < heading.level and later.number != 1

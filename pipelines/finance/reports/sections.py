@@ -11,6 +11,7 @@ from pipelines.finance.reports.section_items import form_of, item_sections
 from pipelines.finance.reports.section_titles import plain_text
 
 _MAIN = ("business", "risk_factors", "mdna", "legal_proceedings", "market_risk", "controls")
+_MOVED = ("business", "risk_factors", "mdna", "market_risk")  # some filers put them elsewhere in the file
 _POINTER = 2_500  # characters; a shorter item may only point to a page where the section stands
 _HEADED = 400  # characters under a heading without a number that make it a section
 _NOTE_PART = 3  # characters; a rating is one word
@@ -42,7 +43,7 @@ def _english(text: str, form: str | None) -> list[Section]:
     if "mdna" in wanting or "risk_factors" in wanting or "business" in wanting:
         for section in heading_sections(text, "heading", _POINTER):
             known = items.get(section.name)
-            if section.name in wanting and (known is None or _far_longer(section, known)):
+            if section.name in wanting and (known is None or (section.name in _MOVED and _far_longer(section, known))):
                 items[section.name] = section
     return list(items.values())
 

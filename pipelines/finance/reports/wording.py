@@ -26,7 +26,6 @@ _RATES = (
     *("uncertainty", "litigious", "constraining", "weak_modal", "strong_modal", "covenant", "impairment", "guarantee"),
     *("related_party", "pledge", "liquidity_stress", "concentration", "restructuring"),
 )
-_CATEGORIES = {"weak_modal": "weak", "strong_modal": "strong"}
 _EVENT_NAMES = {"going_concern": "going_concern_doubt"}
 _LEAST = 200  # words; of less no rate is worth having
 _LEAST_IN_SECTION = 30
@@ -139,7 +138,7 @@ def _tone(now: _Reading) -> dict[str, float | str]:
 
 
 def _rates(now: _Reading) -> dict[str, float | str]:
-    measured: dict[str, float | str] = {f"text_{name}": now.whole.rate(_CATEGORIES.get(name, name)) for name in _RATES}
+    measured: dict[str, float | str] = {f"text_{name}": now.whole.rate(name) for name in _RATES}
     return measured | {"text_uncertainty_mdna": _of(now, "mdna", lambda part: part.rate("uncertainty"))}
 
 

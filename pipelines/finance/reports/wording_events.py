@@ -65,7 +65,9 @@ def _affirms(sentence: Sentence, event: str, language: str) -> bool:
         return False
     if language == "zh" and ("0.00" in sentence.tokens or sentence.has("condition")):  # 影响0.00元: nothing
         return False
-    if any("relieved" in hit.categories and not _denied(sentence, at, language) for at, hit in enumerate(sentence.hits)):
+    if any(
+        "relieved" in hit.categories and not _denied(sentence, at, language) for at, hit in enumerate(sentence.hits)
+    ):
         return False
     settled = sentence.has("certain")
     for index, hit in enumerate(sentence.hits):

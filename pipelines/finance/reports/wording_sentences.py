@@ -23,6 +23,7 @@ _BREAKS = {
 _ABBREVIATION = re.compile(r"(?:\b(?:inc|corp|co|ltd|no|mr|ms|mrs|dr|vs|approx|st|jr|sr|nos|e\.g|i\.e|[a-z]))\.$", re.I)
 _SHORTEST = {"en": 4, "zh": 6}  # words or characters; shorter ones are headings and cells
 _LONG = {"en": 30, "zh": 60}
+_LONGEST = 4_000  # characters; what goes on without an end is cut there, so that time stays bounded
 _SYLLABLES = re.compile(r"[aeiouy]+")
 _DISTINCT_OF = 10_000  # units; the share of different words falls with length
 _CLAUSE = frozenset(",;:，；：、")
@@ -117,7 +118,8 @@ def _spans(text: str, language: str) -> list[tuple[int, int]]:
         if found.start() > start:
             spans.append((start, found.start()))
         start = found.end()
-    return [*spans, (start, len(text))] if start < len(text) else spans
+    spans += [(start, len(text))] if start < len(text) else []
+    return [(part, min(part + _LONGEST, end)) for start, end in spans for part in range(start, end, _LONGEST)]
 
 
 def _complex(words: Sequence[str]) -> int:

@@ -52,7 +52,8 @@ def tone_of(tokens: Sequence[str], hits: Sequence[Hit], language: str, weights: 
 
 def tone_score(tokens: Sequence[str], hits: Sequence[Hit], language: str, weights: ToneWeights = WEIGHTS) -> float:
     """The sum of the signs."""
-    score = 0.0
+    compared = _compared(tokens, hits) if language == "en" else 0
+    score = weights.compared * compared
     moved: set[int] = set()  # nouns that a rise or fall has used
     for index, hit in enumerate(hits):
         sign = (("positive" in hit.categories) - ("negative" in hit.categories)) * weights.word
@@ -62,11 +63,11 @@ def tone_score(tokens: Sequence[str], hits: Sequence[Hit], language: str, weight
                 moved.add(noun)
                 wanted = 1 if "good" in hits[noun].categories else -1
                 sign = weights.moved * wanted * (("up" in hit.categories) - ("down" in hit.categories))
+        if compared and {"negative", "bad"} <= hit.categories:  # a loss that grew or shrank
+            continue
         if sign and denied(tokens, hits, index, language):
             sign = -weights.denied_good if sign > 0 else 0.0
         score += sign
-    if language == "en":
-        score += weights.compared * _compared(tokens, hits)
     return score
 
 
