@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from pipelines.finance.rules.names import known_inputs, known_names, name_of, re
 __all__ = ["Panel", "make_panel", "name_of", "read_periods", "rows_before", "tables_recognised"]
 
 HERE = Path(__file__).parent
+YEAR = re.compile(r"[12]\d{3}年?")
+DAY = re.compile(r"(?:([12]\d{3})(\d{2})(\d{2})|([12]\d{3})[-/.年](\d{1,2})[-/.月](\d{1,2})日?)")
+MIDNIGHT = re.compile(r"[T\s]+00:00(:00(\.0+)?)?$")
 # tables of ratios known by all their headings together; restated.csv says which items follow from them
 RATIO_TABLES: Mapping[str, tuple[str, ...]] = {"polish_ratios": tuple(f"X{number}" for number in range(1, 65))}
 
@@ -71,6 +75,7 @@ def read_periods(column: pd.Series) -> Ints:
         text = column.dt.strftime("%Y%m%d").fillna("")
     else:
         text = column.astype("str").str.strip().str.replace(r"\.0$", "", regex=True)
+    text = text.fillna("")
     found = text.map({value: _period(value) for value in text.unique()})
     if found.isna().any():
         row = int(np.flatnonzero(found.isna())[0])
@@ -113,10 +118,16 @@ def _numbers(column: pd.Series) -> Floats:
 
 
 def _period(text: str) -> int | None:
-    digits = re.sub(r"[-/.年月日]|T?\s*00:00:00.*$", "", text)
-    if re.fullmatch(r"[12]\d{3}(?:(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01]))?", digits):
-        return int(digits)
-    return None
+    if YEAR.fullmatch(text):
+        return int(text[:4])
+    found = DAY.fullmatch(MIDNIGHT.sub("", text))
+    if found is None:
+        return None
+    try:
+        day = date(*(int(part) for part in found.groups() if part))
+    except ValueError:
+        return None
+    return day.year * 10_000 + day.month * 100 + day.day
 
 
 def _restate(panel: Panel, table: str) -> Panel:
