@@ -17,7 +17,10 @@ MIN_ROWS = 3
 MIN_SHARE = 0.12  # of the lines of the fullest column
 CELL_GAP = 1.6
 NEAR_GAP = 0.6
-_MONTH_DAY = re.compile(r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?\s+\d{1,2},?$", re.IGNORECASE)
+_MONTH_NAME = r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
+_MONTH = re.compile(rf"{_MONTH_NAME}$", re.IGNORECASE)
+_MONTH_DAY = re.compile(rf"{_MONTH_NAME}\s+\d{{1,2}},?$", re.IGNORECASE)
+_DAY = re.compile(r"\d{1,2}")
 _YEAR = re.compile(r"(19|20)\d\d")
 
 
@@ -94,7 +97,7 @@ def _trailing_numbers(line: Line) -> list[Piece]:
 
 def cut_line(line: Line, columns: Sequence[Column]) -> CutLine:
     """Numbers that stand in columns become cells; so do texts there, where a gap sets them apart from the label."""
-    pieces = _with_dates(pieces_of(line.words, line.size), columns, line.size)
+    pieces = _with_dates(pieces_of(line.words, line.size, columns[0].left - 6 * line.size), columns, line.size)
     first = len(pieces)
     while first > 0 and _is_cell(pieces, first - 1, columns, line.size):
         first -= 1
@@ -137,6 +140,7 @@ def _with_dates(pieces: Sequence[Piece], columns: Sequence[Column], size: float)
             done.append(piece)
             continue
         dated = bool(_MONTH_DAY.search(last.text) and _YEAR.fullmatch(piece.text))
+        dated = dated or bool(_MONTH.search(last.text) and _DAY.fullmatch(piece.text))
         aligned = not dated and any(abs(piece.right - column.right) < 0.5 * size for column in columns)
         if piece.kind != "text" and aligned and last.left < columns[0].left - size:
             done.append(piece)
@@ -155,6 +159,6 @@ def _column_of(piece: Piece, columns: Sequence[Column]) -> Column | None:
 def extent_of(piece: Piece, columns: Sequence[Column]) -> tuple[float, float]:
     """A number reaches over its column; a text over itself."""
     column = _column_of(piece, columns)
-    if column is None or piece.kind == "text":
+    if column is None or piece.kind == "text" or _YEAR.fullmatch(piece.text):
         return piece.left, piece.right
     return column.left, column.right

@@ -51,7 +51,9 @@ def find_grids(rulings: Sequence[Ruling], glyphs: Sequence[Glyph]) -> tuple[tupl
 
 
 def _is_table(grid: Sequence[Band]) -> bool:
-    return len(grid) >= 2 and max(len(band.cells) for band in grid) >= 2
+    """A single band may be the rest of a table from the page before."""
+    filled = sum(bool(cell.glyphs) for cell in grid[0].cells)
+    return max(len(band.cells) for band in grid) >= 2 if len(grid) >= 2 else filled >= 2
 
 
 def _edges(top: float, bottom: float, levels: Sequence[Ruling], uprights: Sequence[Ruling]) -> tuple[float, ...]:

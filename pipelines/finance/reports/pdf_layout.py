@@ -30,8 +30,10 @@ def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
     if not _are_whole(grids, lines_of(marks.glyphs)):
         grids = ()
     spans = [(grid[0].top, grid[-1].bottom) for grid in grids]
-    outside = lines_of(
-        one for one in marks.glyphs if not any(top < one.y - 0.35 * one.size <= bottom for top, bottom in spans)
+    outside = _with_whole_titles(
+        lines_of(
+            one for one in marks.glyphs if not any(top < one.y - 0.35 * one.size <= bottom for top, bottom in spans)
+        )
     )
     rows: list[Row] = []
     above = float("-inf")
@@ -42,6 +44,20 @@ def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
         above = bottom
     part, known = _unruled([line for line in outside if line.y > above], known)
     return Laid((*rows, *part), known)
+
+
+def _with_whole_titles(lines: Sequence[Line]) -> list[Line]:
+    """Lines, with a title that runs over two of them as one."""
+    done: list[Line] = []
+    for line in lines:
+        above = done[-1] if done else None
+        if above and line.y - above.y < 2 * line.size and not title_of(above.text) and not title_of(line.text):
+            joined = Line((*above.words, *line.words), line.y, line.size, line.bold)
+            if len(above.text) > 12 and title_of(joined.text):
+                done[-1] = joined
+                continue
+        done.append(line)
+    return done
 
 
 def _are_whole(grids: Sequence[Sequence[Band]], lines: Sequence[Line]) -> bool:

@@ -13,6 +13,7 @@ Kind = Literal["number", "dash", "text"]
 BASELINE_TOLERANCE = 0.3  # of the font's size
 WORD_GAP = 0.25
 PIECE_GAP = 1.0
+HEADING_GAP = 0.5
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\u3000-\u303f\u2018-\u201d]")
 _NUMBER = re.compile(
     r"[(（\[]?[-－−–+]?(?:[$¥￥€£]|US\$|HK\$|NT\$|C\$|A\$|R\$|RMB)?[(（]?[-－−–]?"
@@ -139,16 +140,18 @@ def join_words(words: Iterable[str]) -> str:
     return text
 
 
-def pieces_of(words: Sequence[Word], size: float) -> tuple[Piece, ...]:
+def pieces_of(words: Sequence[Word], size: float, headings_from: float = float("inf")) -> tuple[Piece, ...]:
     """Numbers (with their currency sign, parentheses and per cent), dashes, and texts between wide gaps.
 
-    A number right behind words is a piece of its own: whether it is one of a column shows elsewhere.
+    A number right behind words is a piece of its own: whether it is one of a column shows elsewhere. Right of
+    `headings_from` texts are headings of columns, which may stand close together.
     """
     pieces: list[Piece] = []
     for word in _joined_numbers(words, size):
         kind = kind_of(word.text)
         core = word.left
-        if kind == "text" and pieces and pieces[-1].kind == "text" and _is_near(pieces[-1], word, size):
+        gap = HEADING_GAP if word.left >= headings_from else PIECE_GAP
+        if kind == "text" and pieces and pieces[-1].kind == "text" and _is_near(pieces[-1], word, gap * size):
             last = pieces[-1]
             pieces[-1] = Piece(join_words((last.text, word.text)), "text", last.left, word.right, last.core)
         else:
@@ -168,9 +171,9 @@ def kind_of(text: str) -> Kind:
     return "dash" if _DASH.fullmatch(bare) else "text"
 
 
-def _is_near(piece: Piece, word: Word, size: float) -> bool:
+def _is_near(piece: Piece, word: Word, gap: float) -> bool:
     lone = len(piece.text) == 1 and len(word.text) == 1 and _CJK.match(piece.text + word.text)  # 项　　目
-    return word.left - piece.right <= PIECE_GAP * size or bool(lone and _CJK.match(word.text))
+    return word.left - piece.right <= gap or bool(lone and _CJK.match(word.text))
 
 
 def _joined_numbers(words: Sequence[Word], size: float) -> list[Word]:

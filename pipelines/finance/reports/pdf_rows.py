@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from pipelines.finance.reports.numbers import read_number
 from pipelines.finance.reports.pdf_columns import Column, CutLine, cut_line, extent_of, find_columns
 from pipelines.finance.reports.pdf_lines import Line, join_words, pieces_of
 from pipelines.finance.reports.pdf_titles import title_of
@@ -24,6 +25,7 @@ _GOES_ON = re.compile(
 )
 _PAGE_NUMBER = re.compile(r"\W*(page|第)?\s*([A-Z]{1,2}-)?\d{1,4}(\s*(/|of|／)\s*\d{1,4})?\s*页?\W*", re.IGNORECASE)
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_YEAR = re.compile(r"(19|20)\d\d")
 _NOTE = re.compile(r"notes?\b|附注|注释", re.IGNORECASE)
 MAX_REST_LINES = 20
 TIGHT = 0.9  # of the distance of rows
@@ -203,7 +205,8 @@ def _row(group: Sequence[CutLine], columns: Sequence[Column]) -> Row:
         for piece in one.cells:
             extent = extent_of(piece, columns)
             cells[extent] = f"{cells[extent]} {piece.text}" if extent in cells else piece.text
-    placed = sorted(cells.items()) if label or _valued(group) else _spread(cells, columns)
+    heads = not any(read_number(text) is not None and not _YEAR.fullmatch(text) for text in cells.values())
+    placed = _spread(cells, columns) if heads else sorted(cells.items())
     valued = next((one for one in group if one.values), group[0])
     return Row(
         cells=(label, *(text for _, text in placed)),
@@ -219,7 +222,7 @@ def _spread(cells: dict[Extent, str], columns: Sequence[Column]) -> list[tuple[E
     Each column belongs to the heading nearest to its middle.
     """
     placed = sorted(cells.items())
-    if not 0 < len(placed) < len(columns) or any(_NOTE.match(text) for _, text in placed):
+    if not 0 < len(placed) <= len(columns) or any(_NOTE.match(text) for _, text in placed):
         return placed
     reach = [extent for extent, _ in placed]
     for column in columns:
