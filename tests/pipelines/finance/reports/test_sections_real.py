@@ -12,7 +12,7 @@ from pipelines.finance.reports.sections import find_sections
 
 pytestmark = pytest.mark.realdata
 # thousands of characters of the item, its heading included; read off the filings
-LENGTHS = {
+LENGTHS: dict[str, dict[str, float]] = {
     "aapl-10-k-2024-11-01": {"business": 16, "risk_factors": 69, "mdna": 16, "legal_proceedings": 4.3},
     "aapl-10-q-2025-08-01": {"risk_factors": 1, "mdna": 20, "legal_proceedings": 5.5},
     "abbv-10-k-2025-02-14": {"business": 71, "risk_factors": 59, "mdna": 63, "legal_proceedings": 0.3},
