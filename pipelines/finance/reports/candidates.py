@@ -10,7 +10,7 @@ from pipelines.finance.reports.segments import Segment
 
 LARGEST_GAP = 700  # characters of text between two tables of one statement
 FEWEST_ITEMS = 5  # that make rows without a title a statement
-FEWEST_ROWS = 6  # with numbers
+FEWEST_ROWS, MOST_ROWS = 6, 2000  # with numbers
 SHARED = 0.4  # of the items of a table: more than these in common with the statement so far, and it is another one
 KNOWN = 0.25  # of the rows of a table: fewer items, and it does not continue the statement
 ANCHORS: Mapping[StatementName, tuple[str, ...]] = {  # one of each group must be there
@@ -101,7 +101,8 @@ def untitled_candidates(
                 active[statement] = begun = _continued(begun, segment, language)
             else:
                 begun = None
-            if begun is not None or sum(bool(row.numbers) for row in segment.rows) < FEWEST_ROWS:
+            numeric = sum(bool(row.numbers) for row in segment.rows)
+            if begun is not None or not FEWEST_ROWS <= numeric <= MOST_ROWS:
                 continue
             found = find_items(segment.rows, language, statement)
             if len({row.item for row in found}) >= FEWEST_ITEMS:
@@ -113,7 +114,7 @@ def untitled_candidates(
 
 def _continued(active: Candidate, segment: Segment, language: Language) -> Candidate | None:
     """The candidate with the segment taken up, or None where the segment ends it."""
-    if segment.gap > LARGEST_GAP or active.is_complete:
+    if segment.gap > LARGEST_GAP or len(segment.rows) > MOST_ROWS or active.is_complete:
         return None
     found = find_items(segment.rows, language, active.statement)
     if not active.takes(segment, found):

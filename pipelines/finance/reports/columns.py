@@ -84,7 +84,7 @@ def _heads(rows: Sequence[Row]) -> list[Row]:
 
 def _stretches(rows: Sequence[Row]) -> list[tuple[float, float]]:
     """Where numbers stand across the page: what overlaps is one column; a number across many does not join them."""
-    numbers = [number for row in rows for number in row.numbers]
+    numbers = [number for row in rows for number in row.numbers if number.right > 0]  # of negative extent: nowhere
     widths = sorted(number.right - number.left for number in numbers)
     widest = 3 * widths[len(widths) // 2] if widths else 0.0
     merged: list[tuple[float, float]] = []

@@ -7,29 +7,19 @@ written as a list, "['货币资金', '73,992,141.96', '']", and running heads ha
 import ast
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from core.errors import InputError
-from pipelines.finance.reports.numbers import read_number
+from pipelines.finance.reports.plain_rows import GAP, LONGEST_LINE, SENTENCE_END, is_numeric, to_rows
 from pipelines.finance.reports.rows import Document, Table, TextRow
 
-LONGEST_LINE = 400  # characters; a longer line is prose
 LONGEST_LABEL = 70  # characters of a line that may stand within a table without a number
 FEWEST_ROWS = 3  # with numbers, for lines of text to be a table
 MOST_LINES_BETWEEN = 40  # lines without numbers between two rows of one table
 MOST_LINES_ABOVE = 8  # that may be its title and column headings
 LONGEST_LIST = 20_000  # characters of a row written as a list
 RUNNING_HEADS = frozenset(("页眉", "页脚"))
-_GAP = re.compile(r"[\t|│┃\u3000]+|[ \xa0]{2,}|\.{3,}|…{2,}|(?:\. ){3,}")
-_AMOUNT = r"(?:[(（\-－—–]?\s?[$¥￥€£]?\s?[(（]?\d[\d,，.．]*[)）%％\-]{0,2}|[$¥￥€£]?\s?[-—–－]{1,2}(?=\s|$))"
-_NOTE_MARK = r"(?:[一二三四五六七八九十]+[、.．(（][\d一二三四五六七八九十()（）、.]*)"
-_TAIL = re.compile(rf"^(?P<label>.*?\S)\s(?P<tail>(?:{_NOTE_MARK}\s)?{_AMOUNT}(?:\s+{_AMOUNT})*)\s*$")
-_TOKEN = re.compile(rf"{_NOTE_MARK}|{_AMOUNT}")
-_NUMBERS = re.compile(rf"{_AMOUNT}(?:\s+{_AMOUNT})+")
-_HAS_DIGIT = re.compile(r"\d")
-_SENTENCE_END = re.compile(r"[。；;]\s*$|[a-z]{3}\.\s*$")
 
 
 def read_text(text: str) -> Document:
@@ -49,7 +39,7 @@ def to_document(text: str, tables: Iterable[tuple[TextRow, ...]]) -> Document:
         gap_end = rows[0].start if rows else len(text)
         for lines, numeric in _runs(_lines(text, end, gap_end, page)):
             if numeric:
-                found.append(Table(before=tuple(before), rows=tuple(_columns(line) for line in lines)))
+                found.append(Table(before=tuple(before), rows=to_rows(lines)))
                 before = []
             else:
                 before += lines
@@ -80,7 +70,7 @@ def _runs(lines: Iterable[TextRow]) -> Iterator[tuple[list[TextRow], bool]]:
     numeric = 0
     for line in lines:
         words = line.cells[0]
-        if _is_numeric(words):
+        if is_numeric(words):
             run += [*waiting, line]
             waiting, numeric = [], numeric + 1
         elif _is_short(words) and len(waiting) < MOST_LINES_BETWEEN:
@@ -108,61 +98,8 @@ def _is_short(line: str) -> bool:
     """Whether the line may be a heading, a label or a row of column headings."""
     words = line.strip()
     if len(words) <= LONGEST_LABEL:
-        return not _SENTENCE_END.search(words)
-    return len(words) <= LONGEST_LINE and len([part for part in _GAP.split(words) if part.strip()]) > 1
-
-
-def _is_numeric(line: str) -> bool:
-    """Whether the line ends with numbers that stand apart from words before them."""
-    if len(line) > LONGEST_LINE or not _HAS_DIGIT.search(line):
-        return False
-    *labels, last = [part for part in _GAP.split(line.strip()) if part.strip()] or [""]
-    if labels and read_number(last) is not None:
-        return True
-    tail = _TAIL.match(last)
-    return tail is not None and _HAS_DIGIT.search(tail["tail"]) is not None and not _SENTENCE_END.search(line)
-
-
-def _columns(line: TextRow) -> TextRow:
-    """The line's cells with where they stand, in characters and in columns of a page where wide ones take two."""
-    words = line.cells[0]
-    spans = [span for first, last in _parts(words) for span in _tokens(words, first, last)]
-    cells = tuple(words[first:last] for first, last in spans)
-    width = list(accumulate((1 + (unicodedata.east_asian_width(one) in "WF") for one in words), initial=0))
-    return TextRow(
-        cells=cells,
-        page=line.page,
-        start=line.start,
-        end=line.end,
-        spans=tuple((line.start + first, line.start + last) for first, last in spans),
-        extents=tuple((float(width[first]), float(width[last])) for first, last in spans),
-    )
-
-
-def _parts(words: str) -> Iterator[tuple[int, int]]:
-    """Where the parts between the gaps begin and end."""
-    first = 0
-    for gap in [*_GAP.finditer(words), None]:
-        last = len(words) if gap is None else gap.start()
-        part = words[first:last]
-        if part.strip():
-            yield first + len(part) - len(part.lstrip()), last - (len(part) - len(part.rstrip()))
-        first = len(words) if gap is None else gap.end()
-
-
-def _tokens(words: str, first: int, last: int) -> Iterator[tuple[int, int]]:
-    """A part split further where numbers follow words, or numbers, after one space."""
-    part = words[first:last]
-    tail = _TAIL.match(part)
-    begin = first
-    if tail is not None:
-        yield first, first + len(tail["label"])
-        begin = first + tail.start("tail")
-    elif not _NUMBERS.fullmatch(part):
-        yield first, last
-        return
-    for token in _TOKEN.finditer(words, begin, last):
-        yield token.start(), token.end()
+        return not SENTENCE_END.search(words)
+    return len(words) <= LONGEST_LINE and len([part for part in GAP.split(words) if part.strip()]) > 1
 
 
 def _read_json_lines(text: str) -> Document:

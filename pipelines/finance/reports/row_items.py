@@ -193,7 +193,7 @@ class _Reader:
         row = self.rows[place]
         if not row.label:
             return [f"Total {self.heading}"] if self.heading and self.language == "en" and self._closes(place) else []
-        wordings = [row.label, row.all_words]
+        wordings = list(dict.fromkeys((row.label, row.all_words)))
         if _BARE.fullmatch(row.label):
             wordings = [f"{self.heading} {row.label}", f"{row.label} {self.heading}", row.label]
         return wordings + self._joined(place)

@@ -45,7 +45,7 @@ _ZH_BOTH = re.compile(r"合并(?:及|和|与)(?:母?公司|银行|本行)$")
 _ZH_PARENT = re.compile(r"(?:母公司|本行)$|(?:^|[\d一二三四五六七八九十]\s*[、.．)）]\s*)(?:公司|银行)$")
 _ZH_AFTER = (
     r"(?:[（(]?(?:续|续表|续上表|经审计|未经审计|未审计)[^（）()]{0,6}[)）]?|[（(][^（）()]{0,30}[)）]|"
-    r"(?:19|20)\d\d年.{0,20}|单位[:：].{0,12}|币种.{0,10}|编制单位.{0,40}|[-—:：]|\s)*"
+    r"(?:19|20)\d\d年.{0,20}|单位[:：].{0,12}|币种.{0,10}|编制单位.{0,40}|[-—:：]|\s)*+"
 )
 _ZH_TITLE = re.compile(rf"^{_ZH_BEFORE}{_ZH_SCOPE}(?P<kind>{_ZH_WORDS}){_ZH_AFTER}$")
 _TOC = re.compile(r"[.．…]{3,}\s*\d*\s*$|\s\d{1,3}\s*$")
@@ -54,7 +54,7 @@ _STATEMENT = r"statements?"
 _EN_KINDS: tuple[tuple[TitleKind, str], ...] = (
     (
         "other",
-        rf"{_STATEMENT} of (?:\w+ )*(?:changes in )?(?:\w+['’]? ?s?['’]? )*(?:equity|deficit|deficiency|capital|net assets)",
+        rf"{_STATEMENT} of (?:[\w'’]+ )*(?:equity|deficit|deficiency|capital|net assets)",
     ),
     ("other", r"notes to (?:\w+ ){0,4}financial statements"),
     ("other", r"reports? of independent registered"),
@@ -78,8 +78,8 @@ _PARENT = re.compile(
     r"|condensed financial information of (?:the )?(?:registrant|parent)",
     re.IGNORECASE,
 )
-_PROSE_WORDS = """see our we are is was were has have which that this these included includes presented following accompanying
-refer should recorded recognized reported reflected related within selected summary summarized reconciliations?
+_PROSE_WORDS = """see our we are is was were has have which that this these included includes presented following
+accompanying refer should recorded recognized reported reflected related within selected summary summarized reconciliations?
 adjusted non-gaap index schedule pages? certain items? impact effects? analysis discussion highlights"""
 _PROSE = re.compile(
     rf"\b(?:{'|'.join(_PROSE_WORDS.split())}|line items?|pro forma|table of contents)\b|\.\s*$|;"

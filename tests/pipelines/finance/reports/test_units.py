@@ -19,7 +19,7 @@ from pipelines.finance.reports.units import Unit, find_currency, find_unit
         ("(in millions, except per share data)", Unit(10**6, None, 10**6)),
         ("(in thousands, except share and per share data)", Unit(1000, None, 1)),
         (
-            "(In millions, except number of shares, which are reflected in thousands, and par value)",
+            "(In millions, except number of shares, which are reflected in thousands)",
             Unit(10**6, None, 1000),
         ),
         ("Millions, Except Per Share Amounts, for the Years Ended December 31,", Unit(10**6, None, 10**6)),
