@@ -54,9 +54,7 @@ def extract(
 
 def _told(wishes: Sequence[Wish], jobs: int) -> Iterator[Document]:
     """The documents as they come, with progress; what could not be read is said at once."""
-    with progress_bar(
-        f"reading {len(wishes)} reports" if len(wishes) > 1 else f"reading {wishes[0].source}"
-    ) as progress:
+    with progress_bar(f"reading {len(wishes)} report{'s' * (len(wishes) > 1)}") as progress:
         for number, document in enumerate(read_all(wishes, jobs), 1):
             progress(number / len(wishes), f"{number} of {len(wishes)}: {Path(document['file']).name}")
             if "error" in document:

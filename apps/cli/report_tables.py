@@ -57,14 +57,15 @@ def _print_statement(title: str, lines: Sequence[Mapping[str, Any]], language: L
     kept = [line for line in lines if line["scope"] == scope]
     periods = list(dict.fromkeys((line["period_end"], line["months"]) for line in kept))[:MOST_COLUMNS]
     values = {(line["item"], line["period_end"], line["months"]): line["value"] for line in reversed(kept)}
+    words = {line["item"]: line["words"] for line in reversed(kept)}
     rows = [
-        (ITEMS[item].heading(language), words, *(_grouped(values.get((item, *period))) for period in periods))
-        for item, words in {line["item"]: line["words"] for line in reversed(kept)}.items()
+        (ITEMS[item].heading(language), words[item], *(_grouped(values.get((item, *period))) for period in periods))
+        for item in ITEMS
+        if item in words
     ]
-    order = {item.heading(language): place for place, item in enumerate(ITEMS.values())}
     heads = ("科目", "报告用语") if language == "zh" else ("item", "as written")
     covered = [end if months is None else f"{end} ({months} m)" for end, months in periods]
-    emit_table(title, (*heads, *covered), sorted(rows, key=lambda row: order[row[0]]))
+    emit_table(title, (*heads, *covered), rows)
 
 
 def _own_figure(document: Document, item: str) -> str:

@@ -135,7 +135,7 @@ def _check_sum(rule: Sum, columns: Mapping[Column, Sequence[Line]]) -> Check | N
         if not ways:
             continue
         unit = rounding(lines)
-        if any(_gap(way, values) <= unit * max(2, len(_terms(way))) / 2 for way in ways):
+        if any(_gap(way, values) <= unit * _present(way, values) / 2 for way in ways):
             held += 1
         else:
             broken.append(f"{_when(column)}: {_written(ways[0], values)}")
@@ -168,6 +168,10 @@ def _terms(way: str) -> tuple[tuple[int, str, bool], ...]:
 
 def _applies(way: str, values: Figures) -> bool:
     return all(optional or item in values for _, item, optional in _terms(way))
+
+
+def _present(way: str, values: Figures) -> int:
+    return sum(item in values for _, item, _ in _terms(way))
 
 
 def _gap(way: str, values: Figures) -> Decimal:

@@ -11,8 +11,13 @@ from pipelines.finance.reports.items import Language
 
 COVER = 12_000  # characters that are looked at
 LONGEST_NAME = 120
+FIRST_LINES, LONGEST_BARE_NAME = 30, 60
 _FORM = re.compile(r"\bform\s+(10-[KQ]T?(?:/A)?|20-F(?:/A)?|40-F|6-K|8-K)\b", re.IGNORECASE)
 _NAME_BELOW = re.compile(r"\(?\s*exact name of (?:the )?(?:registrant|company)", re.IGNORECASE)
+_EN_NAME = re.compile(
+    r"[A-Z0-9][\w.,&'’ -]*?,? (?:Inc|Corp|Corporation|Incorporated|Company|Co|Ltd|Limited|LLC|L\.L\.C|LP|L\.P|PLC|plc"
+    r"|N\.V|S\.A|AG|SE|Holdings|Group|Trust)\.?",
+)
 _ZH_FORM = re.compile(r"半\s*年\s*度\s*报\s*告|年\s*度\s*报\s*告|第\s*[一三１1３3]\s*季\s*度\s*报\s*告")
 _ZH_NAMED = re.compile(r"公司(?:的)?(?:法定)?中文名称(?:及缩写)?[\s:：|]*([\u4e00-\u9fff（）()A-Za-z·]{4,60})")
 _ZH_NAME = re.compile(r"([\u4e00-\u9fff（）()·]{2,40}?(?:股份有限公司|有限责任公司|集团有限公司|有限公司))")
@@ -38,10 +43,11 @@ def read_cover(text: str, language: Language) -> Cover:
 
 
 def _registrant(head: str) -> str | None:
-    """The line above "(Exact name of registrant as specified in its charter)", or the start of its line."""
+    """The line above "(Exact name of registrant as specified in its charter)", else the first that reads as a name."""
     found = _NAME_BELOW.search(head)
     if found is None:
-        return None
+        named = (line.strip(" _-\t|") for line in head.splitlines()[:FIRST_LINES])
+        return next((line for line in named if len(line) <= LONGEST_BARE_NAME and _EN_NAME.fullmatch(line)), None)
     lines = [line.strip(" _-\t|") for line in head[: found.start()].splitlines()]
     name = next((line for line in reversed(lines) if any(mark.isalpha() for mark in line)), "")
     return name if 0 < len(name) <= LONGEST_NAME else None

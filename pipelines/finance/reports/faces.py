@@ -13,8 +13,9 @@ from types import MappingProxyType
 from data.finance.reports import STATEMENTS, Fact, Scope, StatementName
 from pipelines.finance.reports.items import ITEMS
 
-OTHER_ROW, SEEN_ROW = -0.1, -0.1  # what a row of no item, or of one seen before, costs a run; a new item brings 1
+OTHER_ROW = -0.15  # what a row of no item costs a run; one of a new item brings 1, of one seen before nothing
 LOST = 3.0  # so far below its best a run is over
+MOST_ROWS_BELOW_HEAD = 20  # of no item, between the first line of a statement (revenue, cash) and the next known one
 CONSOLIDATION = ("ConsolidatedAndSeparateFinancialStatementsAxis", "ConsolidatedSoloDimension")
 NO_FACES = ("parenthetical", "details", "detail)", "policies", "(tables)", "(table)")
 
@@ -29,6 +30,7 @@ class Figure:
     scope: Scope
 
 
+PLACE = {name: place for place, name in enumerate(ITEMS)}
 Faces = Mapping[StatementName, Sequence[Figure]]
 
 
@@ -46,9 +48,10 @@ def figures_of(facts: Iterable[Fact]) -> tuple[Figure, ...]:
 
 
 def faces_by_order(figures: Sequence[Figure]) -> Faces:
-    """The faces of a page whose facts stand in its order."""
-    rows = list(_rows(figures))
-    return {name: _best_run(rows, name) for name in STATEMENTS}
+    """The faces of a page whose facts stand in its order; the parent's own statements have faces of their own."""
+    scopes = [[figure for figure in figures if figure.scope == scope] for scope in ("consolidated", "parent")]
+    rows = [list(_rows(own)) for own in scopes]
+    return {name: [figure for own in rows for figure in _best_run(own, name)] for name in STATEMENTS}
 
 
 def faces_by_roles(figures: Sequence[Figure], roles: Mapping[str, Sequence[str]]) -> Faces:
@@ -124,7 +127,7 @@ def _best_run(rows: Sequence[Sequence[Figure]], statement: StatementName) -> Seq
         here, peak, seen = 0.0, 0.0, set[str]()
         for index in range(start, len(names)):
             items = known.get(names[index])
-            here += OTHER_ROW if items is None else SEEN_ROW if items[0] in seen else 1.0
+            here += OTHER_ROW if items is None else 0.0 if items[0] in seen else 1.0
             seen.update(items or ())
             if here > peak:
                 peak = here
@@ -132,4 +135,16 @@ def _best_run(rows: Sequence[Sequence[Figure]], statement: StatementName) -> Seq
                     best, best_run = here, (start, index + 1)
             elif here < peak - LOST:
                 break
-    return [figure for row in rows[slice(*best_run)] for figure in row]
+    if not best:
+        return ()
+    start = _head(names, best_run[0], known)
+    return [figure for row in rows[start : best_run[1]] for figure in row]
+
+
+def _head(names: Sequence[str], start: int, known: Mapping[str, tuple[str, ...]]) -> int:
+    """Where the run truly starts: many rows of a company's own may part its first line from the others."""
+    first = PLACE[known[names[start]][0]]
+    for index in range(start - 1, max(-1, start - 1 - MOST_ROWS_BELOW_HEAD), -1):
+        if names[index] in known:
+            return index if PLACE[known[names[index]][0]] < first else start
+    return start

@@ -22,6 +22,7 @@ FROM_NOTES: Mapping[StatementName, frozenset[str]] = {
     "balance": frozenset(),
     "cash_flow": frozenset(NOTED_FLOWS.split()),
 }
+ADDED_BACK = ("depreciation_amortization", "asset_impairment")  # items of either statement
 COLUMN_SHARE = 0.6  # of the fullest column's items: fewer are no column of the statement
 MONTH_DAYS = 30.4375
 LONGEST_MONTHS = 24
@@ -66,7 +67,15 @@ def statements(
         faces = faces_by_roles(figures, roles)
     else:
         faces = faces_by_order(figures) if in_order else dict.fromkeys(STATEMENTS, figures)
-    return {name: _lines(name, faces, figures, _Headings(words or _no_words, language)) for name in STATEMENTS}
+    headings = _Headings(words or _no_words, language)
+    lines = {name: _lines(name, faces, figures, headings) for name in STATEMENTS}
+    return lines if roles else lines | {"income": _without_flows(lines["income"], lines["cash_flow"])}
+
+
+def _without_flows(income: Sequence[Line], flows: Sequence[Line]) -> tuple[Line, ...]:
+    """The income statement without charges that only the cash flow statement shows (it may follow on the page)."""
+    shown = {(line.item, line.source) for line in flows}
+    return tuple(line for line in income if line.item not in ADDED_BACK or (line.item, line.source) not in shown)
 
 
 def months_between(start: date, end: date) -> int:
