@@ -20,6 +20,7 @@ from data.spec import FeatureSpec, infer_spec
 from pipelines.finance.company_fit import choose, fit_company, only
 from pipelines.finance.company_frame import Derived, derive, with_pairs
 from pipelines.finance.company_plan import KIND, CompanyOptions, CompanyPlan, make_plan
+from pipelines.finance.company_policy import Caution, cautions, with_caution
 from pipelines.finance.company_rate import BaseRate, RateEstimate, before_shift, estimate_rate, shifted
 from pipelines.finance.company_rules import worded
 from pipelines.finance.credit import training_record
@@ -31,6 +32,7 @@ from pipelines.finance.judging import FittedModel, Judged, judge
 from pipelines.finance.labels import LabelRule, find_rule, read_labels
 from pipelines.finance.rows import Labelled, fingerprint, held_out, labelled
 from pipelines.finance.score import Scored, score_table
+from pipelines.finance.scorecard import Policy
 
 Progress = Callable[[float, str], None]
 NO_ERRORS: Mapping[int, str] = {}
@@ -88,15 +90,9 @@ def score_company(
     """Score the cases of a table; `ids` are of its rows. Rows that are only history have no place in the answer."""
     plan = CompanyPlan.from_json(engine.bundle.manifest.about.get("company"))
     derived = derive(frame, plan, row_errors)
-    scored = score_table(
-        derived.frame,
-        engine,
-        ids=[ids[row] for row in derived.row_C],
-        row_errors=derived.errors,
-        reasons=reasons,
-        reasons_for=reasons_for,
-        language=language,
-    )
+    own_ids = [ids[row] for row in derived.row_C]
+    wish = Wish(reasons=reasons, reasons_for=reasons_for, language=language)
+    scored = score_derived(derived, engine, plan, own_ids, wish)
     known = {*plan.figures, *FeatureSpec.from_json(engine.bundle.manifest.spec).names, plan.company, plan.period}
     if plan.period is not None:
         period = frame[plan.period].iloc[derived.row_C].astype("str").to_numpy()
@@ -107,6 +103,40 @@ def score_company(
         extra=tuple(name for name in own if name not in plan.rules.names),
         warnings={words: rows for words, rows in scored.warnings.items() if words.split(" ", 1)[-1] in plan.figures},
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """Which reasons are wanted: how many, for which cases, in which language."""
+
+    reasons: int = 4
+    reasons_for: Literal["review", "all"] = "review"
+    language: Language = "en"
+
+
+def score_derived(
+    derived: Derived,
+    engine: Engine,
+    plan: CompanyPlan,
+    ids: Sequence[str],
+    wish: Wish,
+    more: Mapping[int, Caution] | None = None,
+) -> Scored:
+    """Score cases that are derived already; `more` is caution by case, beside that of the model's own hard rules."""
+    scored = score_table(
+        derived.frame,
+        engine,
+        ids=ids,
+        row_errors=derived.errors,
+        reasons=wish.reasons,
+        reasons_for=wish.reasons_for,
+        language=wish.language,
+    )
+    card = Policy.from_json(engine.bundle.manifest.decision)
+    if plan.hard_rules is not None:
+        found = cautions(plan.hard_rules, derived, wish.language)
+        scored = with_caution(scored, dict(enumerate(found)), card)
+    return with_caution(scored, more or {}, card)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,8 +18,8 @@ from core.errors import InputError
 from data.columns import LARGEST
 from pipelines.finance.company_pairs import pair_columns
 from pipelines.finance.company_plan import CompanyPlan
-from pipelines.finance.company_rules import Features
-from pipelines.finance.rules.panel import make_panel, name_of, read_periods, rows_before
+from pipelines.finance.rules.columns import Panel, rows_before
+from pipelines.finance.rules.panel import make_panel, name_of, read_periods
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -35,6 +35,8 @@ class Derived:
     frame: pd.DataFrame  # (C, ...) the table's own columns that are no figures, the figures and the features
     row_C: Ints  # positions in the table
     errors: Mapping[int, str]  # position among the cases -> "CODE: words"
+    panels: tuple[Panel, ...] = ()  # of the cases in their order; the first rows of each are the cases' own
+    sizes: tuple[int, ...] = ()  # cases in each panel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,20 +54,19 @@ def derive(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str]
     """
     frame = _known(frame, plan)
     cases = find_cases(frame, plan, row_errors or {})
-    features = plan.rules
-    parts = [
-        _values(frame, plan, cases.row_LC[:, first : first + ROWS_AT_ONCE], features)
-        for first in range(0, cases.row_LC.shape[1], ROWS_AT_ONCE)
-    ]
-    values_CF = np.concatenate(parts) if parts else np.empty((0, len(plan.figures) + len(features.names)))
+    blocks = [cases.row_LC[:, first : first + ROWS_AT_ONCE] for first in range(0, cases.row_LC.shape[1], ROWS_AT_ONCE)]
+    panels = tuple(_panel(frame, plan, block) for block in blocks)
+    sizes = tuple(block.shape[1] for block in blocks)
+    parts = [values_of(panel, plan)[:size] for panel, size in zip(panels, sizes, strict=True)]
+    values_CF = np.concatenate([*parts, np.empty((0, len(plan.figures) + len(plan.rules.names)))])
     for case in cases.errors:
         values_CF[case] = np.nan
     row_C = cases.row_LC[0]
-    figures = {name: values_CF[:, at] for at, name in enumerate((*plan.figures, *features.names))}
+    figures = {name: values_CF[:, at] for at, name in enumerate((*plan.figures, *plan.rules.names))}
     kept = [column for column in frame.columns if column not in figures]
     own = frame[kept].iloc[row_C].reset_index(drop=True)
     whole = pd.concat([own, pd.DataFrame(figures, index=own.index)], axis=1)
-    return with_pairs(Derived(frame=whole, row_C=row_C, errors=cases.errors), plan)
+    return with_pairs(Derived(frame=whole, row_C=row_C, errors=cases.errors, panels=panels, sizes=sizes), plan)
 
 
 def with_pairs(derived: Derived, plan: CompanyPlan) -> Derived:
@@ -116,18 +117,23 @@ def _known(frame: pd.DataFrame, plan: CompanyPlan) -> pd.DataFrame:
     return renamed
 
 
-def _values(frame: pd.DataFrame, plan: CompanyPlan, row_LC: Ints, features: Features) -> Floats:
-    """Figures and features (C, F) of cases, each a company of its own with at most `YEARS` rows."""
+def values_of(panel: Panel, plan: CompanyPlan) -> Floats:
+    """Figures and features (R, F) of a panel."""
+    missing = np.full(panel.rows, np.nan)
+    figures = [panel.values.get(name, missing) for name in plan.figures]
+    found = plan.rules.of(panel)
+    found = np.where(np.abs(found) <= LARGEST, found, np.nan)
+    return np.concatenate([np.stack(figures, axis=1), found], axis=1) if figures else found
+
+
+def _panel(frame: pd.DataFrame, plan: CompanyPlan, row_LC: Ints) -> Panel:
+    """Cases as companies of their own, with at most `YEARS` rows each; the cases' own rows come first."""
     there_LC = row_LC >= 0
     case_R = np.broadcast_to(np.arange(row_LC.shape[1]), row_LC.shape)[there_LC]
     year_R = np.broadcast_to(LAST_YEAR - np.arange(len(row_LC))[:, None], row_LC.shape)[there_LC]
     table = frame[list(plan.figures)].iloc[row_LC[there_LC]].reset_index(drop=True)
     table["case"], table["year"] = case_R, year_R
-    panel = make_panel(table, company="case", period="year", unit=plan.unit, tables=plan.tables)
-    own_R = slice(0, row_LC.shape[1])  # the cases' own rows come first
-    figures = np.stack([panel.values[name][own_R] for name in plan.figures], axis=1)
-    found = features.of(panel)[own_R]
-    return np.concatenate([figures, np.where(np.abs(found) <= LARGEST, found, np.nan)], axis=1)
+    return make_panel(table, company="case", period="year", unit=plan.unit, tables=plan.tables)
 
 
 def _periods(column: pd.Series, errors: dict[int, str]) -> Ints:

@@ -14,6 +14,7 @@ from pipelines.finance.company_rules import Features, choose_features, read_feat
 from pipelines.finance.labels import LabelRule, read_labels
 from pipelines.finance.options import CreditOptions
 from pipelines.finance.rules.panel import name_of, tables_recognised
+from pipelines.finance.rules.policy import Policy, load_policy, policy_from_json
 from pipelines.finance.rules.rulebook import load_rules
 
 KIND = "company"
@@ -86,6 +87,11 @@ class CompanyPlan:
         return words | {pair.name: pair.words(words) for pair in self.pairs}
 
     @cached_property
+    def hard_rules(self) -> Policy | None:
+        """The policy, ready to be applied."""
+        return None if self.policy is None else policy_from_json(self.policy)
+
+    @cached_property
     def rules(self) -> Features:
         """The features, ready to be worked out."""
         return read_features(self.features)
@@ -113,6 +119,7 @@ def make_plan(train: pd.DataFrame, options: CompanyOptions, rule: LabelRule) -> 
         tables=tables,
         figures=tuple(figures_of(train, tables, left_out)),
         features=choose_features(book).to_json(),
+        policy=None if options.policy is None else load_policy(options.policy, book=book).to_json(),
     )
 
 

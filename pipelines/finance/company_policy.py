@@ -1,0 +1,64 @@
+"""Hard rules beside the model: they only add caution, and stand first among the reasons with the figures that fired.
+
+C cases, K reasons a case.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from pipelines.finance.company_frame import Derived
+from pipelines.finance.explain import Language
+from pipelines.finance.rules.findings import apply_policy
+from pipelines.finance.rules.policy import Policy
+from pipelines.finance.score import Scored
+from pipelines.finance.scorecard import DECISIONS
+from pipelines.finance.scorecard import Policy as Scorecard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caution:
+    """What stands beside the model for a case: the least cautious decision, the least probability, and why."""
+
+    decision: int  # place in DECISIONS
+    probability: float
+    reasons: tuple[str, ...]
+
+
+def cautions(policy: Policy, derived: Derived, language: Language = "en") -> list[Caution]:
+    """Apply the rules to every case (C)."""
+    found = []
+    for panel, size in zip(derived.panels, derived.sizes, strict=True):
+        said = apply_policy(policy, panel)
+        least_R = said.probabilities(np.zeros(panel.rows))
+        found += [
+            Caution(
+                decision=int(said.least_caution[row]),
+                probability=float(least_R[row]),
+                reasons=tuple(said.reasons(row, language)),
+            )
+            for row in range(size)
+        ]
+    return found
+
+
+def with_caution(scored: Scored, cautious: Mapping[int, Caution], card: Scorecard) -> Scored:
+    """The same cases after the rules, which name cases by position. Cases in error stay as they are."""
+    frame = scored.frame.copy()
+    places = [column for column in frame.columns if column.startswith("reason_")]
+    for case, caution in cautious.items():
+        if pd.isna(frame.at[case, "decision"]) or caution == Caution(decision=0, probability=0.0, reasons=()):
+            continue
+        p = float(frame.at[case, "probability"])
+        if caution.probability > p:
+            p = caution.probability
+            frame.at[case, "probability"], frame.at[case, "score"] = p, float(card.scale.points([p])[0])
+        zone = max(caution.decision, int(card.zones.place([p])[0]), DECISIONS.index(frame.at[case, "decision"]))
+        frame.at[case, "decision"] = DECISIONS[zone]
+        own = [str(text) for text in frame.loc[case, places] if not pd.isna(text)]
+        texts = [*caution.reasons, *own][: len(places)]
+        for column, text in zip(places, texts, strict=False):
+            frame.at[case, column] = text
+    return replace(scored, frame=frame)
