@@ -1,5 +1,6 @@
 """Why a feature is missing: from its step down to what was not there. Worked out for one row when somebody asks."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from pipelines.finance.rules.benford import LEAST_FIGURES
 from pipelines.finance.rules.columns import Floats, Panel
 from pipelines.finance.rules.formula import FUNCTIONS, Program, Step
 from pipelines.finance.rules.history import LEAST_PEERS, LEAST_YEARS
+from pipelines.finance.rules.names import known_inputs
 
 WORDS: Mapping[str, tuple[str, str]] = {
     "told": ("{0}", "{0}"),  # by the reader of the report
@@ -26,6 +28,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "unsolved": ("equity value, volatility or debt is not above zero", "股权市值、波动率或负债不大于零"),
     "undefined": ("{0} is not a finite number", "{0}不是有限数"),
 }
+NAME = re.compile(r"[a-z_][a-z0-9_]*")
 YEARS_BACK = ("prior", "avg", "change", "growth", "cagr")
 MOST_NAMED = 3  # things that are not there, in one reason
 Results = Mapping[int, Floats]
@@ -41,7 +44,8 @@ class Reason:
 
     def words(self, language: str = "en") -> str:
         """In English ("en") or Chinese ("zh")."""
-        text = WORDS[self.code][1 if language == "zh" else 0].format(self.subject)
+        subject = self.subject if language != "zh" or self.code == "told" else NAME.sub(_chinese, self.subject)
+        text = WORDS[self.code][1 if language == "zh" else 0].format(subject)
         if self.period is None or self.code == "before":
             return text
         day = _day(self.period)
@@ -59,6 +63,12 @@ def words_of(reasons: Sequence[Reason], language: str = "en") -> str:
         for kind, names in subjects.items()
     ]
     return ("；" if language == "zh" else "; ").join(phrases)
+
+
+def _chinese(name: re.Match[str]) -> str:
+    """The Chinese heading of an item; any other word as it is."""
+    known = known_inputs().get(name.group())
+    return known.zh if known is not None and known.zh else name.group()
 
 
 def _day(period: int) -> str:

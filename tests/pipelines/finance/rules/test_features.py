@@ -92,7 +92,7 @@ def test_a_reason_from_a_year_before_names_the_year() -> None:
     ]
     values = evaluate(panel_of(periods))
     assert values.why(0, "revenue_growth") == "no revenue in 2020-12-31"
-    assert values.why(0, "revenue_growth", "zh") == "缺少revenue（2020-12-31）"
+    assert values.why(0, "revenue_growth", "zh") == "缺少营业收入（2020-12-31）"
     assert values.to_json(0)["revenue_growth"] == {"value": None, "missing": "no revenue in 2020-12-31"}
 
 

@@ -33,7 +33,7 @@ def test_what_cannot_be_told_is_reviewed_where_the_rule_says_so(tmp_path: Path) 
     assert findings.decisions(["approve"]) == ["review"]
     assert findings.reasons(0) == ["COVENANT_LIQUIDITY: not evaluated: no current_assets"]
     assert findings.not_evaluated(0) == {"insolvent": "no total_equity", "liquidity": "no current_assets"}
-    assert findings.not_evaluated(0, "zh")["liquidity"] == "缺少current_assets"
+    assert findings.not_evaluated(0, "zh")["liquidity"] == "缺少流动资产合计"
 
 
 def test_a_floor_raises_a_probability_and_lowers_none(tmp_path: Path) -> None:
