@@ -21,7 +21,7 @@ _OLD = frozenset({"from", "compared", "versus", "against", "vs", "than"})
 
 @dataclass(frozen=True, kw_only=True)
 class ToneWeights:
-    """How much each sign counts; chosen on the training part of Financial PhraseBank, four numbers, no words."""
+    """How much each sign counts: four numbers, chosen on the training part of Financial PhraseBank."""
 
     word: float = 1.0  # of praise or blame
     denied_good: float = 1.0
