@@ -103,11 +103,7 @@ class _Reader:
             if not name or context is None or context.fault is not None:
                 self.faults.append(f"{place}: {_lacking(element, context)}")
                 continue
-            try:
-                text, value = self._words(element, whole)
-            except ValueError as error:
-                self.faults.append(f"{place}: {error}")
-                continue
+            text, value = self._words(element, whole, place)
             period = (context.start, context.end, context.instant)
             yield Fact(name, value, None, None, *period, context.dimensions, Place(text, None, place))
 
@@ -130,8 +126,8 @@ class _Reader:
         number = Decimal(f"{digits}E{power}")
         return number.copy_negate() if sign == "-" and number else number
 
-    def _words(self, element: etree._Element, whole: bool) -> tuple[str, str | None]:
-        """The text as written and the value that it stands for."""
+    def _words(self, element: etree._Element, whole: bool, place: str) -> tuple[str, str | None]:
+        """The text as written and the value that it stands for; what no format explains stays as written."""
         if element.get("escape") in TRUE:
             words = self.parts.text(element, spaced=True).strip() if whole else self.parts.opening(element, OPENING)
             return words, words
@@ -139,7 +135,12 @@ class _Reader:
         if element.get(NIL) in TRUE:
             return text, None
         form = element.get("format")
-        return text, " ".join(text.split()) if form is None else transform(*self._format(element, form), text)
+        if form is not None:
+            try:
+                return text, transform(*self._format(element, form), text)
+            except ValueError as error:
+                self.faults.append(f"{place}: {error}; kept as written")
+        return text, " ".join(text.split())
 
     def _format(self, element: etree._Element, form: str) -> tuple[str, str]:
         """The registry and the name of a transformation; its prefix is resolved once, from the first that uses it."""

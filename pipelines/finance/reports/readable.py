@@ -12,7 +12,7 @@ SHOWN = 5
 def readable_check(faults: Sequence[str]) -> Check:
     """Whether every fact could be read; the first few that could not, with the reason."""
     shown = "; ".join(faults[:SHOWN]) + (f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")
-    return Check("every_fact_is_readable", not faults, f"{len(faults)} left out: {shown}" if faults else "all read")
+    return Check("every_fact_is_readable", not faults, f"{len(faults)} not readable: {shown}" if faults else "all read")
 
 
 def same_value_check(facts: Sequence[Fact]) -> Check:

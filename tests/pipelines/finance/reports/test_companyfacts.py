@@ -53,7 +53,7 @@ def test_what_is_no_figure_is_left_out_and_said(value: object) -> None:
     report = read_companyfacts(facts_json(row(value), row(1, end="soon"), "text", row(7)), "acme.json")
     assert [str(fact.value) for fact in report.facts] == ["7"]
     assert not report.checks[0].passed
-    assert report.checks[0].detail.startswith("3 left out")
+    assert report.checks[0].detail.startswith("3 not readable")
 
 
 @pytest.mark.parametrize(

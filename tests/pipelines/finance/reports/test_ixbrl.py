@@ -132,6 +132,12 @@ def test_what_cannot_be_read_is_left_out_and_said(body: str, reason: str) -> Non
     assert reason in check.detail
 
 
+def test_words_that_no_format_explains_are_kept_as_written_and_said() -> None:
+    report = read(number("1") + words("Corner  Shop", "dei:SecurityExchangeName", format="ixt-sec:exchnameen"))
+    assert report.texts[-1].value == "Corner Shop"
+    assert "kept as written" in report.checks[0].detail
+
+
 def test_contexts_that_share_an_id_or_have_no_date_are_not_guessed_between() -> None:
     twice = CONTEXTS + UNITS + context("y", "<xbrli:instant>2020-01-01</xbrli:instant>")
     strange = CONTEXTS + UNITS + context("s", "<xbrli:instant>2024-02-31</xbrli:instant>")
