@@ -17,6 +17,7 @@ MIN_ROWS = 3
 MIN_SHARE = 0.12  # of the lines of the fullest column
 CELL_GAP = 1.6
 NEAR_GAP = 0.6
+HEADING_REACH = 6.0
 _MONTH_NAME = r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
 _MONTH = re.compile(rf"{_MONTH_NAME}$", re.IGNORECASE)
 _MONTH_DAY = re.compile(rf"{_MONTH_NAME}\s+\d{{1,2}},?$", re.IGNORECASE)
@@ -97,15 +98,19 @@ def _trailing_numbers(line: Line) -> list[Piece]:
 
 def cut_line(line: Line, columns: Sequence[Column]) -> CutLine:
     """Numbers that stand in columns become cells; so do texts there, where a gap sets them apart from the label."""
-    pieces = _with_dates(pieces_of(line.words, line.size, columns[0].left - 6 * line.size), columns, line.size)
+    pieces = _with_dates(
+        pieces_of(line.words, line.size, columns[0].left - HEADING_REACH * line.size), columns, line.size
+    )
     first = len(pieces)
     while first > 0 and _is_cell(pieces, first - 1, columns, line.size):
         first -= 1
+    if pieces[0].left >= headings_from:
+        first = 0  # nothing stands where labels begin: headings
     label = pieces[:first]
     cells = tuple(pieces[first:])
     if label and label[-1].right > columns[0].right and not any(cell.kind != "text" for cell in cells):
         return CutLine(line, line.text, line.right, (), values=False)  # running text
-    if all(piece.kind != "text" for piece in label):
+    if all(piece.kind == "dash" for piece in label):
         label, cells = [], tuple(pieces)
     while len(label) > 1 and label[-1].left - label[-2].right > CELL_GAP * line.size:  # a column of notes
         cells = (label[-1], *cells)

@@ -182,7 +182,7 @@ def _goes_on(one: CutLine, other: CutLine, habits: Habits) -> bool:
         return step < TIGHT * habits.pitch
     if one.values and not habits.numbers_first:
         return False
-    return bool(_HAN.search(upper) or lower[0].islower() or _GOES_ON.search(upper))
+    return bool(_HAN.search(upper) or lower[0].islower() or lower[0] in "$(0123456789" or _GOES_ON.search(upper))
 
 
 def _first_width(other: CutLine) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pipelines.finance.reports.titles import TitleKind, find_title
 
 LONGEST_TITLE = 160
-SHORT_TITLE = 70
+SHORT_TITLE = 90
 _HINT = re.compile(r"sheet|statement|account|results|report|registrant|表|附注|情况", re.IGNORECASE)
 _LEADERS = re.compile(r"[.…·]{4,}|(\. ){4,}")  # of a table of contents
 _LOWER_WORD = re.compile(r"(?<![\w’'])[a-z]+")
