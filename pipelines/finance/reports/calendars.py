@@ -1,9 +1,11 @@
 """Which period a report covers, from its first page: "For the fiscal year ended December 29, 2024", "2019年年度报告".
 
->>> read_calendar("ACME FORM 10-Q\\nFor the quarterly period ended June 30, 2025", "en")
-Calendar(period_end=datetime.date(2025, 6, 30), months=3, chinese=False)
->>> read_calendar("某某股份有限公司2020年半年度报告", "zh")
-Calendar(period_end=datetime.date(2020, 6, 30), months=6, chinese=True)
+>>> quarter = read_calendar("ACME FORM 10-Q\\nFor the quarterly period ended June 30, 2025", "en")
+>>> quarter.period_end, quarter.months
+(datetime.date(2025, 6, 30), 3)
+>>> half = read_calendar("某某股份有限公司2020年半年度报告", "zh")
+>>> half.period_end, half.months
+(datetime.date(2020, 6, 30), 6)
 """
 
 import re

@@ -22,6 +22,9 @@ _DIGITS = re.compile(
 _CONTINENTAL = re.compile(r"\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d{1,3}(?: \d{3})+,\d+")  # 1.234.567,89
 _DASHES = re.compile(r"[-\s]*-[-\s]*|\(\s*-+\s*\)")
 _DRESS = re.compile(rf"^\s*{_CURRENCY}?\s*|\s*{_CURRENCY}?\s*$")
+_AMOUNT = r"(?:\d{1,3}(?:,\d{3}){1,9}|\d{1,15})(?:\.\d{1,9})?"
+_USUAL = re.compile(rf"\((?P<loss>{_AMOUNT})\)|(?P<gain>{_AMOUNT})", re.ASCII)  # most numbers of most statements
+_MARKS = re.compile(r"[\d\-−–—―－﹣‐‑‒─━ー]")
 _BROKEN = re.compile(r"\s+(?=[\d,.])|(?<=[,.])\s+")
 
 
@@ -30,7 +33,10 @@ def read_number(text: str) -> Decimal | None:
 
     A dash alone is the accountant's zero. Parentheses, a minus before or after, and △ make it negative.
     """
-    if not text or len(text) > LONGEST:
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        return Decimal((usual["loss"] or usual["gain"]).replace(",", "")) * (-1 if usual["loss"] else 1)
+    if len(text) > LONGEST or not _MARKS.search(text):
         return None
     text = text.translate(_PLAIN).strip()
     if _DASHES.fullmatch(_DRESS.sub("", text)):

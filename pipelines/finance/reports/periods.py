@@ -69,7 +69,8 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 _WORDS_OF_MONTHS = (
-    (re.compile(r"前三季度|年初至(?:本?报告期末|本?期末|三季度末)"), 9),
+    (re.compile(r"前三季度|年初[至到](?:本?报告期末|本?期末|三季度末)"), 9),
+    (re.compile(r"本报告期(?:利润表|现金流量表)"), 3),
     (re.compile(r"上半年|半年度|中期|half[- ]year|six[- ]month", re.IGNORECASE), 6),
     (
         re.compile(
@@ -84,7 +85,7 @@ _CURRENT = re.compile(
     re.I,
 )
 _PRIOR = re.compile(
-    r"期初|年初(?!至)|上年|上期|去年|上一年|前期|\bprior (?:year|period)|\bprevious (?:year|period)|\blast year"
+    r"期初|年初(?![至到])|上年|上期|去年|上一年|前期|\bprior (?:year|period)|\bprevious (?:year|period)|\blast year"
     r"|\bbeginning of (?:the )?(?:year|period)",
     re.I,
 )

@@ -91,13 +91,23 @@ def _choose(read: Sequence[_Read]) -> tuple[Line, ...]:
         if not whole:
             continue
         best = max(whole, key=lambda one: one.score + len({line.item for _, line in one.of(scope)}))
-        lines = _once(best.of(scope))
+        lines = _once(best.of(scope)) + _other_months(best, whole, scope)
         for one in read:
             if one.only_comprehensive and one is not best:
                 known = {line.item for line in lines}
                 lines += [line for line in _once(one.of(scope)) if line.item not in known]
         chosen += lines
     return tuple(chosen)
+
+
+def _other_months(best: _Read, whole: Sequence[_Read], scope: Scope) -> list[Line]:
+    """The quarter's lines, where it has a statement of its own beside that of the year so far, or the reverse."""
+    told = {line.months for _, line in best.of(scope)}
+    for one in whole:
+        months = {line.months for _, line in one.of(scope)}
+        if one is not best and one.score >= best.score and not months & told:
+            return _once(one.of(scope))
+    return []
 
 
 def _is_whole(read: _Read) -> bool:

@@ -40,7 +40,8 @@ _ZH_KINDS: tuple[tuple[str, TitleKind], ...] = (
 )
 _ZH_WORDS = "|".join(sorted((words for words, _ in _ZH_KINDS), key=len, reverse=True))
 _ZH_BEFORE = r"(?:|.*(?:公司|集团|银行|[\d一二三四五六七八九十]\s*[、.．)）]|[年度月日]|[:：》】]|\s))"
-_ZH_SCOPE = r"(?:合并及母?公司|合并及银行|合并|综合|母公司|公司|银行|本行)?(?:比较|简明|中期)*"
+_ZH_SPAN = r"(?:比较|简明|中期|年度|季度|半年度|本报告期|年初[至到]报告期末)"
+_ZH_SCOPE = rf"(?:合并及母?公司|合并及银行|合并|综合|母公司|公司|银行|本行)?{_ZH_SPAN}*"
 _ZH_BOTH = re.compile(r"合并(?:及|和|与)(?:母?公司|银行|本行)$")
 _ZH_PARENT = re.compile(r"(?:母公司|本行)$|(?:^|[\d一二三四五六七八九十]\s*[、.．)）]\s*)(?:公司|银行)$")
 _ZH_AFTER = (
@@ -58,10 +59,11 @@ _EN_KINDS: tuple[tuple[TitleKind, str], ...] = (
     ),
     ("other", r"notes to (?:\w+ ){0,4}financial statements"),
     ("other", r"reports? of independent registered"),
-    ("cash_flow", rf"(?:{_STATEMENT} of (?:\w+ )*cash ?flows?|cash ?flows? {_STATEMENT})"),
+    ("cash_flow", rf"(?:{_STATEMENT} of (?:\w+ )*cash ?flows?|cash ?flows? {_STATEMENT}|^consolidated cash flows?)"),
     (
         "balance",
-        r"(?:balance sheets?|statements? of (?:\w+ )*(?:financial (?:position|condition)|assets and liabilities))",
+        r"(?:balance sheets?|statements? of (?:\w+ )*(?:financial (?:position|condition)|assets and liabilities)"
+        r"|^consolidated financial position)",
     ),
     (
         "income",
@@ -79,8 +81,9 @@ _PARENT = re.compile(
     re.IGNORECASE,
 )
 _PROSE_WORDS = """see our we are is was were has have which that this these included includes presented following
-accompanying refer should recorded recognized reported reflected related within selected summary summarized reconciliations?
-adjusted non-gaap index schedule pages? certain items? impact effects? analysis discussion highlights"""
+accompanying refer should recorded recognized reported reflected related within selected summary summarized
+reconciliations? adjusted non-gaap index schedule pages? certain items? impact effects? analysis
+discussion highlights"""
 _PROSE = re.compile(
     rf"\b(?:{'|'.join(_PROSE_WORDS.split())}|line items?|pro forma|table of contents)\b|\.\s*$|;"
     r"|\b(?:in|on|to|from|of|and|or|by|for) the\b"
@@ -121,7 +124,7 @@ def _chinese_title(line: str) -> Title | None:
     found = _ZH_TITLE.match(joined) if len(joined) <= LONGEST_CHINESE else None
     if found is None:
         return None
-    said = re.sub(r"(?:比较|简明|中期)+$", "", joined[: found.start("kind")])
+    said = re.sub(rf"{_ZH_SPAN}+$", "", joined[: found.start("kind")])
     scope: Scope | None = None
     if said.endswith(("合并", "综合")):
         scope = "consolidated"

@@ -172,6 +172,17 @@ def test_a_quarter_and_the_months_so_far_are_told_apart() -> None:
     assert found == {(3, Decimal(1)), (9, Decimal(990))}
 
 
+def test_the_quarter_may_have_a_statement_of_its_own() -> None:
+    head = ("项目", "本期发生额", "上期发生额")
+    quarter = [(label, "1.00", "1.00") for label, _, _ in INCOME]
+    first = "<p>3、合并本报告期利润表</p><p>单位：元</p>" + table([head, *quarter])
+    second = "<p>5、合并年初到报告期末利润表</p><p>单位：元</p>" + table([head, *INCOME])
+    document = page("<p>某某公司2021年第三季度报告</p>", first, second)
+    now = [line for line in lines(document, "income") if line.item == "revenue" and line.period_end.year == 2021]
+    assert {(line.months, line.value) for line in now} == {(3, Decimal(1)), (9, Decimal(990))}
+    assert {line.period_end for line in now} == {date(2021, 9, 30)}
+
+
 CASH = """合并现金流量表
 2021年1—12月
 单位：元
