@@ -50,7 +50,7 @@ def kind_of(content: bytes, file: str) -> Kind:
     tag = first_tag(content)
     if tag == "xbrl":
         return "xbrl"
-    if tag:
+    if tag or head.lstrip(b"\xff\xfe\0 \t\r\n").startswith(b"<"):  # whose parser says what is wrong with it
         return "ixbrl"
     name = file.lower().removesuffix(".gz")
     if name.endswith(TABLES):
