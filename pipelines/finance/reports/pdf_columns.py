@@ -98,9 +98,8 @@ def _trailing_numbers(line: Line) -> list[Piece]:
 
 def cut_line(line: Line, columns: Sequence[Column]) -> CutLine:
     """Numbers that stand in columns become cells; so do texts there, where a gap sets them apart from the label."""
-    pieces = _with_dates(
-        pieces_of(line.words, line.size, columns[0].left - HEADING_REACH * line.size), columns, line.size
-    )
+    headings_from = columns[0].left - HEADING_REACH * line.size
+    pieces = _with_dates(pieces_of(line.words, line.size, headings_from), columns, line.size)
     first = len(pieces)
     while first > 0 and _is_cell(pieces, first - 1, columns, line.size):
         first -= 1
