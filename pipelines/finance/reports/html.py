@@ -13,8 +13,8 @@ from lxml import etree
 from pipelines.finance.reports.plain import to_document
 from pipelines.finance.reports.rows import Document, TextRow
 
-BLOCKS = """address article aside blockquote body br center dd div dl dt fieldset figcaption figure footer form h h1 h2 h3
-h4 h5 h6 header hr li main nav ol p section tbody tfoot thead title ul page document text type"""
+BLOCKS = """address article aside blockquote body br center dd div dl dt fieldset figcaption figure footer form h h1
+h2 h3 h4 h5 h6 header hr li main nav ol p section tbody tfoot thead title ul page document text type"""
 UNSEEN = "head script style noscript template iframe object svg math select textarea"
 OTHERS = frozenset(("pre", "table", "tr", "td", "th", "caption", "sup"))
 INLINE_XBRL = ("{http://www.xbrl.org/2013/inlineXBRL}", "{http://www.xbrl.org/2008/inlineXBRL}", "ix:")

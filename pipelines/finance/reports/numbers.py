@@ -35,7 +35,7 @@ def read_number(text: str) -> Decimal | None:
     """
     usual = _USUAL.fullmatch(text)
     if usual is not None:
-        return Decimal((usual["loss"] or usual["gain"]).replace(",", "")) * (-1 if usual["loss"] else 1)
+        return _value((usual["loss"] or usual["gain"]).replace(",", ""), usual["loss"] is not None)
     if len(text) > LONGEST or not _MARKS.search(text):
         return None
     text = text.translate(_PLAIN).strip()
@@ -44,10 +44,13 @@ def read_number(text: str) -> Decimal | None:
     text = _FOOTNOTE.sub("", text)
     text, negative = _without_sign(text)
     digits = _digits(text)
-    if digits is None:
-        return None
+    return None if digits is None else _value(digits, negative)
+
+
+def _value(digits: str, negative: bool) -> Decimal:
+    """Exact however long, and never minus zero."""
     value = Decimal(digits)
-    return -value if negative else value
+    return value.copy_negate() if negative and value else value
 
 
 def _without_sign(text: str) -> tuple[str, bool]:

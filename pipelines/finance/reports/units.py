@@ -55,7 +55,8 @@ _EN_SHORT = re.compile(
 )
 _PARENTHESES = re.compile(r"\([^()]*\)")
 _SHARES_APART = re.compile(
-    r"except\b[^()]*?(?:number of shares|share (?:amounts|data|and per)|shares?,|shares? and|shares\b)|除[^，,]*股(?:数|份)",
+    r"except\b[^()]*?(?:number of shares|share (?:amounts|data|and per)|shares?,|shares? and|shares\b)"
+    r"|除[^，,]*股(?:数|份)",
     re.IGNORECASE,
 )
 _SHARES_SCALE = re.compile(
