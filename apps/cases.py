@@ -6,6 +6,7 @@ anywhere in it.
 
 import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from apps.store.pieces import Piece
 from core.errors import InputError
@@ -14,6 +15,11 @@ from data.source import Source
 from data.spec import FeatureSpec
 from data.tables import read_chunks
 from pipelines.finance.company_plan import CompanyPlan
+from pipelines.finance.company_reports import ReportCase
+from pipelines.finance.reports.batch import SUFFIXES, reports_in
+from pipelines.finance.reports.extract import extract
+
+TABLES = (".csv", ".tsv", ".xlsx", ".xlsm")  # could be either; here they are tables of cases
 
 
 def read_cases(
@@ -51,3 +57,19 @@ def read_companies(
     chunk = next(read_chunks(source, rows=sys.maxsize, text=text, numbers=numbers, where=where))
     ids = chunk.rows + 1 if id_column is None else chunk.frame[id_column].fillna("")
     return Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=dict(chunk.errors))
+
+
+def is_report(path: Path) -> bool:
+    """Tell whether a path is a company report, or a folder of them, and no table."""
+    name = path.name.lower().removesuffix(".gz")
+    return path.is_dir() or name.endswith(tuple(suffix for suffix in SUFFIXES if suffix not in TABLES))
+
+
+def read_reports(path: Path, *, company: str | None = None) -> Iterator[ReportCase]:
+    """Yield the reports one by one; one that cannot be read carries its error. `company`: whose they are said to be."""
+    for file in reports_in([path]):
+        name = str(file.relative_to(path)) if path.is_dir() and file != path else file.name
+        try:
+            yield ReportCase(id=name, report=extract(file, company))
+        except InputError as error:
+            yield ReportCase(id=name, report=None, error=f"{error.code}: {error}")

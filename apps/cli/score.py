@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from apps.cases import read_cases, read_companies
+from apps.cases import is_report, read_cases, read_companies, read_reports
 from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
 from apps.cli.waiting import wait_for_job
 from apps.engines import engine_for
@@ -28,7 +28,7 @@ from core.runtime.engine import Engine
 from data.source import Source
 from data.spec import FeatureSpec
 from data.tables import TableWriter, open_source
-from pipelines.finance.company import score_company
+from pipelines.finance.company import Wish, score_company, score_reports
 from pipelines.finance.score import Scored, score_table
 
 BIN_POINTS = 20.0
@@ -85,7 +85,10 @@ class Totals:
 @app.command()
 def score(
     name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit or company model")],
-    data: Annotated[Path, typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX")],
+    data: Annotated[
+        Path,
+        typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX; for a company model also a report or a folder"),
+    ],
     out: Annotated[Path, typer.Option(help="file of verdicts to write: .csv, .csv.gz, .parquet or .xlsx")],
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows")] = None,
     id_column: Annotated[str | None, typer.Option("--id", help="column with the id; default: the model's own")] = None,
@@ -94,12 +97,14 @@ def score(
         ReasonsFor, typer.Option(help="review: rows that are declined or reviewed; all")
     ] = ReasonsFor.review,
     chunk: Annotated[int, typer.Option(min=1, help="rows at a time")] = ROWS_AT_ONCE,
+    company: Annotated[str | None, typer.Option(help="whose the report is said to be; another's is an error")] = None,
     workers: Annotated[bool, typer.Option("--workers", help="let the running workers do it")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document")] = False,
 ) -> None:
     """Score a file of cases. A row that cannot be scored keeps its place, with the error in its last column.
 
-    A company model takes a table of statements; earlier years are history, and only the cases come out.
+    A company model takes a table of statements; earlier years are history, and only the cases come out. It takes
+    reports too (HTML, iXBRL, XBRL, PDF, text, a folder of them), each of which is a case.
 
     Example: assay score loans --data new.csv --out scored.csv --reasons 3
     """
@@ -135,12 +140,13 @@ def score(
         )
         summary = wait_for_job(db, job.id, f"scoring {data.name}")
     else:
-        source = open_source(data)
+        source = None if model.kind == "company" and is_report(data) else open_source(data)
         engine = engine_for(settings, model)
         with progress_bar(f"scoring {data.name}") as progress:
-            wish = _Wish(parse_where(where or []), id_column, reasons, reasons_for.value, chunk)
-            totals = _score_file(source, out, engine, model, wish, progress)
-        _tell(source, totals, engine)
+            wish = _Wish(parse_where(where or []), id_column, reasons, reasons_for.value, chunk, company)
+            pieces = _reports(data, engine, wish) if source is None else SCORERS[model.kind](source, engine, wish)
+            totals = _write(pieces, data, out, model, progress)
+        _tell(data, () if source is None else source.notes, totals, engine)
         summary = totals.to_json()
         params = {"source": str(data.resolve()), "out": str(out.resolve()), "reasons": reasons}
         record_run(db, kind="score", model=model, params=params, summary=summary)
@@ -155,13 +161,14 @@ class _Wish:
     reasons: int
     reasons_for: Any
     rows: int
+    company: str | None
 
 
-def _score_file(source: Source, out: Path, engine: Engine, model: Model, wish: _Wish, progress: Progress) -> Totals:
+def _write(pieces: Iterator[Scored], data: Path, out: Path, model: Model, progress: Progress) -> Totals:
     """Read, score and write piece by piece. InputError, and no file, where no row is left."""
     totals = Totals()
     with TableWriter(out) as writer:
-        for scored in SCORERS[model.kind](source, engine, wish):
+        for scored in pieces:
             totals.add(scored)
             judged = scored.frame["decision"].notna()
             place = scored.frame.columns.get_loc("error")
@@ -173,7 +180,7 @@ def _score_file(source: Source, out: Path, engine: Engine, model: Model, wish: _
             writer.write(scored.frame)
             progress(0.0, f"scored {totals.rows} rows")
         if totals.rows == 0:
-            raise InputError(f"{source.path}: no row is left after --where; check its values")
+            raise InputError(f"{data}: no row is left after --where; check its values")
     return totals
 
 
@@ -205,9 +212,17 @@ def _company(source: Source, engine: Engine, wish: _Wish) -> Iterator[Scored]:
 SCORERS: dict[str, Callable[[Source, Engine, _Wish], Iterator[Scored]]] = {"credit": _credit, "company": _company}
 
 
-def _tell(source: Source, totals: Totals, engine: Engine) -> None:
-    for words in source.notes:
-        note(f"{source.path}: {words}")
+def _reports(data: Path, engine: Engine, wish: _Wish) -> Iterator[Scored]:
+    if wish.where or wish.id_column is not None:
+        raise InputError(f"{data} is a report, not a table: --where and --id mean nothing there")
+    wanted = Wish(reasons=wish.reasons, reasons_for=wish.reasons_for)
+    for case in read_reports(data, company=wish.company):
+        yield score_reports([case], engine, wanted)
+
+
+def _tell(data: Path, notes: Sequence[str], totals: Totals, engine: Engine) -> None:
+    for words in notes:
+        note(f"{data}: {words}")
     target = engine.bundle.manifest.spec.get("target")
     if totals.extra:
         listed = [f"{name} (the target)" if name == target else name for name in totals.extra]

@@ -22,6 +22,7 @@ from pipelines.finance.company_frame import Derived, derive, with_pairs
 from pipelines.finance.company_plan import KIND, CompanyOptions, CompanyPlan, make_plan
 from pipelines.finance.company_policy import Caution, cautions, with_caution
 from pipelines.finance.company_rate import BaseRate, RateEstimate, before_shift, estimate_rate, shifted
+from pipelines.finance.company_reports import ReportCase, derive_reports
 from pipelines.finance.company_rules import worded
 from pipelines.finance.credit import training_record
 from pipelines.finance.evaluate import Evaluation, evaluate_table
@@ -101,7 +102,7 @@ def score_company(
     return replace(
         scored,
         extra=tuple(name for name in own if name not in plan.rules.names),
-        warnings={words: rows for words, rows in scored.warnings.items() if words.split(" ", 1)[-1] in plan.figures},
+        warnings=_of_figures(scored.warnings, plan),
     )
 
 
@@ -139,6 +140,16 @@ def score_derived(
     return with_caution(scored, more or {}, card)
 
 
+def score_reports(cases: Sequence[ReportCase], engine: Engine, wish: Wish) -> Scored:
+    """Score one case a report."""
+    plan = CompanyPlan.from_json(engine.bundle.manifest.about.get("company"))
+    found = derive_reports(cases, engine)
+    scored = score_derived(found.derived, engine, plan, [case.id for case in cases], wish, found.doubts)
+    period = pd.Series(found.period_C, dtype="str")
+    scored.frame.insert(scored.frame.shape[1] - 1, "period", period)
+    return replace(scored, warnings=_of_figures(scored.warnings, plan))
+
+
 @dataclass(frozen=True, kw_only=True)
 class CompanyEvaluation:
     """An evaluation, and how the base rate of the judged rows stands to the one that the model assumes."""
@@ -169,6 +180,11 @@ def evaluate_company(
     assumed = float(manifest.about["base_rate"]["assumed"])
     estimate = estimate_rate(np.log(p_B) - np.log1p(-p_B), assumed)
     return CompanyEvaluation(evaluation=found, base_rate=_compare(assumed, estimate, float(np.nanmean(y_C)), len(p_B)))
+
+
+def _of_figures(warnings: Mapping[str, int], plan: CompanyPlan) -> dict[str, int]:
+    """Warnings of what the table or report holds itself; what is worked out of it follows suit."""
+    return {words: rows for words, rows in warnings.items() if words.split(" ", 1)[-1] in plan.figures}
 
 
 def _compare(assumed: float, estimate: RateEstimate, seen: float, rows: int) -> dict[str, Any]:

@@ -47,14 +47,16 @@ class Cases:
     errors: Mapping[int, str]  # position among the cases
 
 
-def derive(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str] | None = None) -> Derived:
-    """Derive the cases of a table. `row_errors` are rows (by position) that could not even be read.
+def derive(
+    frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str] | None = None, at_once: int = ROWS_AT_ONCE
+) -> Derived:
+    """Derive the cases of a table, so many at once. `row_errors` are rows (by position) that could not even be read.
 
     InputError: a column that the plan names is absent, or means the same as another.
     """
     frame = _known(frame, plan)
     cases = find_cases(frame, plan, row_errors or {})
-    blocks = [cases.row_LC[:, first : first + ROWS_AT_ONCE] for first in range(0, cases.row_LC.shape[1], ROWS_AT_ONCE)]
+    blocks = [cases.row_LC[:, first : first + at_once] for first in range(0, cases.row_LC.shape[1], at_once)]
     panels = tuple(_panel(frame, plan, block) for block in blocks)
     sizes = tuple(block.shape[1] for block in blocks)
     parts = [values_of(panel, plan)[:size] for panel, size in zip(panels, sizes, strict=True)]

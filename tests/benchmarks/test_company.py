@@ -100,7 +100,7 @@ def answers(engine: Engine, realdata: Path, name: str) -> tuple[np.ndarray, np.n
     judged = frame.iloc[scored["id"].astype(int).to_numpy()].reset_index(drop=True)
     wanted = judged[options.target].notna().to_numpy()
     for column, value in table.test.items():
-        wanted &= (judged[column].astype(str) == value).to_numpy()
+        wanted = wanted & (judged[column].astype(str) == value).to_numpy()
     return scored["probability"].to_numpy()[wanted], judged[options.target].to_numpy(float)[wanted]
 
 
