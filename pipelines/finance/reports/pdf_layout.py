@@ -26,7 +26,7 @@ class Laid:
 
 def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
     """Rows and lines of text of a page. `known`: the columns of the page before."""
-    grids = find_grids(marks.rulings, marks.glyphs)
+    grids = tuple(grid for grid in find_grids(marks.rulings, marks.glyphs) if len(grid) > 1 or not _crowded(grid))
     if not _are_whole(grids, lines_of(marks.glyphs)):
         grids = ()
     spans = [(grid[0].top, grid[-1].bottom) for grid in grids]
@@ -42,6 +42,7 @@ def lay_out(marks: Marks, known: tuple[Column, ...] = ()) -> Laid:
         rows += part
         rows += [row for band in grid for row in _band_rows(band)]
         above = bottom
+        known = _columns_of(grid) or known
     part, known = _unruled([line for line in outside if line.y > above], known)
     return Laid((*rows, *part), known)
 
@@ -75,6 +76,11 @@ def _are_whole(grids: Sequence[Sequence[Band]], lines: Sequence[Line]) -> bool:
     return not any(_stands_off(grid, line) for grid in grids for line in lines)
 
 
+def _columns_of(grid: Sequence[Band]) -> tuple[Column, ...]:
+    widest = max(grid, key=lambda band: len(band.cells))
+    return tuple(Column(cell.left, cell.right) for cell in widest.cells[1:])
+
+
 def _left(grid: Sequence[Band]) -> float:
     return grid[0].cells[0].left
 
@@ -94,8 +100,7 @@ def _stands_off(grid: Sequence[Band], line: Line) -> bool:
     above, below = grid[0].top - line.y, line.y - grid[-1].bottom
     if not (0 <= above < 1.8 * line.size or 0 < below < 2.2 * line.size):
         return False
-    widest = max(grid, key=lambda band: len(band.cells))
-    columns = [Column(cell.left, cell.right) for cell in widest.cells[1:]]
+    columns = _columns_of(grid)
     pieces = pieces_of(line.words, line.size)
     last = max((place for place, piece in enumerate(pieces) if piece.kind == "text"), default=-1)
     pieces = pieces[last + 1 :]

@@ -28,6 +28,7 @@ _HAN = re.compile(r"[\u4e00-\u9fff]")
 _YEAR = re.compile(r"(19|20)\d\d")
 _NOTE = re.compile(r"notes?\b|附注|注释", re.IGNORECASE)
 MAX_REST_LINES = 20
+MAX_LINES_ABOVE_REST = 4  # running heads
 TIGHT = 0.9  # of the distance of rows
 
 
@@ -64,7 +65,7 @@ def rows_of(lines: Sequence[Line], known: Sequence[Column] = ()) -> tuple[tuple[
         return tuple(text_row(line) for line in lines), ()
     cut = [cut_line(line, columns) for line in lines]
     data = [place for place, one in enumerate(cut) if one.values and lines[place] in body]
-    if not data:
+    if not data or (columns == tuple(known) and data[0] > MAX_LINES_ABOVE_REST):
         return tuple(text_row(line) for line in lines), ()
     first, last = _with_headings(cut, data[0], columns), _with_label(cut, data[-1], columns)
     rows = (
@@ -120,8 +121,10 @@ def _with_label(cut: Sequence[CutLine], last: int, columns: Sequence[Column]) ->
 def _table_rows(cut: Sequence[CutLine], columns: Sequence[Column]) -> tuple[Row, ...]:
     habits = _habits_of(cut)
     groups: list[list[CutLine]] = []
-    for one in (one for one in cut if one.label):
-        if groups and _goes_on(groups[-1][-1], one, habits) and not (_valued(groups[-1]) and one.values):
+    labelled = [one for one in cut if one.label]
+    for place, one in enumerate(labelled):
+        ahead = labelled[place + 1].line.y - one.line.y if place + 1 < len(labelled) else float("inf")
+        if groups and _goes_on(groups[-1][-1], one, habits, ahead) and not (_valued(groups[-1]) and one.values):
             groups[-1].append(one)
         else:
             groups.append([one])
@@ -166,8 +169,8 @@ def _surrounds(group: Sequence[CutLine], one: CutLine) -> bool:
     return len(group) > 1 and group[0].line.y - slack < one.line.y < group[-1].line.y + slack
 
 
-def _goes_on(one: CutLine, other: CutLine, habits: Habits) -> bool:
-    """Whether the label of `one` goes on in `other`."""
+def _goes_on(one: CutLine, other: CutLine, habits: Habits, ahead: float = float("inf")) -> bool:
+    """Whether the label of `one` goes on in `other`. `ahead`: how far from `other` the next line is."""
     upper, lower, size = one.label.rstrip(), other.label.lstrip(), one.line.size
     step = other.line.y - one.line.y
     if upper.endswith((":", "：")) or step > 1.9 * size or (one.values and other.values):
@@ -179,7 +182,8 @@ def _goes_on(one: CutLine, other: CutLine, habits: Habits) -> bool:
     if one.label_right + _first_width(other) < habits.limit - 0.3 * size:
         return False  # the next word would have fitted
     if habits.tight:
-        return step < TIGHT * habits.pitch
+        nearer = not one.values or habits.numbers_first or step < TIGHT * ahead
+        return step < TIGHT * habits.pitch and nearer
     if one.values and not habits.numbers_first:
         return False
     return bool(_HAN.search(upper) or lower[0].islower() or lower[0] in "$(0123456789" or _GOES_ON.search(upper))
