@@ -128,6 +128,6 @@ def test_reading_takes_less_than_300_mb_above_the_interpreter(reports: Path) -> 
         own, peak = (float(number) for number in child.stdout.split())
         above.append(peak - own)
     print(
-        f"peak memory above the interpreter's own: median {statistics.median(above):.0f} MB, at most {max(above):.0f} MB"
+        f"peak above the interpreter's own: median {statistics.median(above):.0f} MB, at most {max(above):.0f} MB"
     )
     assert max(above) < 300
