@@ -134,10 +134,10 @@ def score_derived(
         language=wish.language,
     )
     card = Policy.from_json(engine.bundle.manifest.decision)
-    if plan.hard_rules is not None:
-        found = cautions(plan.hard_rules, derived, wish.language)
-        scored = with_caution(scored, dict(enumerate(found)), card)
-    return with_caution(scored, more or {}, card)
+    scored = with_caution(scored, more or {}, card)
+    if plan.hard_rules is None:
+        return scored
+    return with_caution(scored, dict(enumerate(cautions(plan.hard_rules, derived, wish.language))), card)
 
 
 def score_reports(cases: Sequence[ReportCase], engine: Engine, wish: Wish) -> Scored:

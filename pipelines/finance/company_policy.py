@@ -22,9 +22,10 @@ from pipelines.finance.scorecard import Policy as Scorecard
 class Caution:
     """What stands beside the model for a case: the least cautious decision, the least probability, and why."""
 
-    decision: int  # place in DECISIONS
-    probability: float
-    reasons: tuple[str, ...]
+    decision: int = 0  # place in DECISIONS
+    probability: float = 0.0
+    reasons: tuple[str, ...] = ()
+    untold: frozenset[str] = frozenset()  # codes of features whose value nobody knows: they are no reasons
 
 
 def cautions(policy: Policy, derived: Derived, language: Language = "en") -> list[Caution]:
@@ -49,7 +50,7 @@ def with_caution(scored: Scored, cautious: Mapping[int, Caution], card: Scorecar
     frame = scored.frame.copy()
     places = [column for column in frame.columns if column.startswith("reason_")]
     for case, caution in cautious.items():
-        if pd.isna(frame.at[case, "decision"]) or caution == Caution(decision=0, probability=0.0, reasons=()):
+        if pd.isna(frame.at[case, "decision"]) or caution == Caution():
             continue
         p = float(frame.at[case, "probability"])
         if caution.probability > p:
@@ -58,7 +59,8 @@ def with_caution(scored: Scored, cautious: Mapping[int, Caution], card: Scorecar
         zone = max(caution.decision, int(card.zones.place([p])[0]), DECISIONS.index(frame.at[case, "decision"]))
         frame.at[case, "decision"] = DECISIONS[zone]
         own = [str(text) for text in frame.loc[case, places] if not pd.isna(text)]
+        own = [text for text in own if text.split(":", 1)[0] not in caution.untold]
         texts = [*caution.reasons, *own][: len(places)]
-        for column, text in zip(places, texts, strict=False):
+        for column, text in zip(places, [*texts, *[None] * len(places)], strict=False):
             frame.at[case, column] = text
     return replace(scored, frame=frame)

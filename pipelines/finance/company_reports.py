@@ -6,7 +6,7 @@ doubts send the case to a person, with the doubt among the reasons.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from data.spec import Column, FeatureSpec
 from pipelines.finance.company_frame import Derived, values_of, with_pairs
 from pipelines.finance.company_plan import CompanyPlan
 from pipelines.finance.company_policy import Caution
+from pipelines.finance.explain import reason_codes
 from pipelines.finance.rules.columns import Panel
 from pipelines.finance.rules.evaluate import run
 from pipelines.finance.rules.from_report import panel_of_report, periods_of, wording_of
@@ -28,6 +29,7 @@ REFUSED = frozenset({"balance_sheet_balances", "both_sides_are_equal", "units", 
 MOST_GUESSED, SOME_GUESSED = 0.5, 0.05  # share of the gain of the trees' splits
 FULL_YEAR = 12  # months
 REVIEW = DECISIONS.index("review")
+NO_PANEL = Panel(values={}, company_R=np.zeros(1, int), period_R=np.zeros(1, int), prior_R=np.full(1, -1))
 PUBLIC_FLOAT = "dei:EntityPublicFloat"  # what is not held by insiders: the cover's word for the market value
 
 
@@ -51,52 +53,76 @@ class DerivedReports:
 
 def derive_reports(cases: Sequence[ReportCase], engine: Engine) -> DerivedReports:
     """Derive one case a report."""
-    manifest = engine.bundle.manifest
-    plan, spec = CompanyPlan.from_json(manifest.about.get("company")), FeatureSpec.from_json(manifest.spec)
-    weight = _weights(spec, manifest.about)
-    worded = plan.hard_rules is not None or any(name.startswith("text_") for name in spec.names)
-    rows: list[dict[str, Any]] = []
-    panels, errors, doubts, periods = [], {}, {}, []
-    for place, case in enumerate(cases):
-        row: dict[str, Any] = {column.name: np.nan for column in spec.columns}
-        said: list[str] = []
-        periods.append(None if case.report is None else iso(case.report.period_end))
-        panel = Panel(values={}, company_R=np.zeros(1, int), period_R=np.zeros(1, int), prior_R=np.full(1, -1))
-        try:
-            if case.report is None:
-                raise InputError(case.error or "UNREADABLE: the report could not be read")
-            _check(case.report, plan, said)
-            wording = wording_of(case.report) if worded else None
-            panel = _with_market_value(panel_of_report(case.report, wording), case.report, plan, said)
-            row |= _row(panel, plan)
-            _fill(row, spec, weight, said)
-        except InputError as error:
-            words = str(error) if case.report is None or ": " in str(error)[:30] else f"{error.code}: {error}"
-            errors[place] = words
-        if said:
-            doubts[place] = Caution(decision=REVIEW, probability=0.0, reasons=tuple(said))
-        rows.append(row)
-        panels.append(panel)
-    frame = pd.DataFrame(rows, columns=[column.name for column in spec.columns])
+    model = _Model.of(engine)
+    found = [_derive(case, model) for case in cases]
+    names = [column.name for column in model.spec.columns]
     derived = Derived(
-        frame=frame,
+        frame=pd.DataFrame([one.row for one in found], columns=names, index=pd.RangeIndex(len(found))),
         row_C=np.arange(len(cases)),
-        errors=errors,
-        panels=tuple(panels),
-        sizes=(1,) * len(cases),
+        errors={place: one.error for place, one in enumerate(found) if one.error is not None},
+        panels=tuple(one.panel for one in found),
+        sizes=(1,) * len(found),
     )
-    return DerivedReports(derived=derived, doubts=doubts, period_C=periods)
+    periods = [None if case.report is None else iso(case.report.period_end) for case in cases]
+    return DerivedReports(derived=derived, doubts={at: one.doubt for at, one in enumerate(found)}, period_C=periods)
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What the bundle says of the cases."""
+
+    plan: CompanyPlan
+    spec: FeatureSpec
+    weight: Mapping[str, float]  # of each column, adding up to 1
+    codes: Mapping[str, str]  # of the reasons, by column
+
+    @classmethod
+    def of(cls, engine: Engine) -> "_Model":
+        manifest = engine.bundle.manifest
+        plan, spec = CompanyPlan.from_json(manifest.about.get("company")), FeatureSpec.from_json(manifest.spec)
+        return cls(plan, spec, _weights(spec, manifest.about), dict(zip(spec.names, reason_codes(spec), strict=True)))
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether the wording counts: working it out takes longest."""
+        return self.plan.hard_rules is not None or any(name.startswith("text_") for name in self.spec.names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _One:
+    row: Mapping[str, Any] = field(default_factory=dict)
+    panel: Panel = NO_PANEL
+    doubt: Caution = field(default_factory=Caution)
+    error: str | None = None
+
+
+def _derive(case: ReportCase, model: _Model) -> _One:
+    if case.report is None:
+        return _One(error=case.error or "UNREADABLE: the report could not be read")
+    said: list[str] = []
+    try:
+        _check(case.report, model.plan, said)
+        wording = wording_of(case.report) if model.reads_words else None
+        panel = _with_market_value(panel_of_report(case.report, wording), case.report, model.plan, said)
+        row: dict[str, Any] = dict.fromkeys(model.spec.names, np.nan)
+        row |= _row(panel, model.plan)
+        guessed = _fill(row, model, said)
+    except InputError as error:
+        return _One(error=f"{error.code}: {error}")
+    untold = frozenset(model.codes[name] for name in guessed)
+    doubt = Caution(decision=REVIEW if said else 0, reasons=tuple(said), untold=untold)
+    return _One(row=row, panel=panel, doubt=doubt)
 
 
 def _check(report: Report, plan: CompanyPlan, said: list[str]) -> None:
     """Refuse a report that contradicts itself or is in another currency; note what else failed."""
     if plan.currency is not None and report.currency is not None and report.currency != plan.currency:
         words = f"the report is in {report.currency}, the model was trained on {plan.currency}"
-        raise InputError(f"OTHER_CURRENCY: {words}")
+        raise InputError(words, code="OTHER_CURRENCY")
     failed = [check for check in report.checks if not check.passed]
     for check in failed:
         if check.name in REFUSED:
-            raise InputError(f"CHECK_FAILED: {check.name}: {check.detail}")
+            raise InputError(f"{check.name}: {check.detail}", code="CHECK_FAILED")
     said += [f"CHECK_{check.name.upper()}: {check.detail}" for check in failed]
     own = periods_of(report)[:1]
     months = sorted({months for period in own for months in period.months.values()} - {FULL_YEAR})
@@ -114,14 +140,7 @@ def _with_market_value(panel: Panel, report: Report, plan: CompanyPlan, said: li
     value_R = np.full(panel.rows, np.nan)
     value_R[0] = float(found[0])
     said.append(f"PUBLIC_FLOAT: the public float of {value_R[0]:,.0f} stands for the market value")
-    return Panel(
-        values={**panel.values, "market_value": value_R},
-        company_R=panel.company_R,
-        period_R=panel.period_R,
-        prior_R=panel.prior_R,
-        amounts=panel.amounts,
-        absent=panel.absent,
-    )
+    return replace(panel, values={**panel.values, "market_value": value_R})
 
 
 def _row(panel: Panel, plan: CompanyPlan) -> dict[str, float]:
@@ -138,19 +157,20 @@ def _row(panel: Panel, plan: CompanyPlan) -> dict[str, float]:
     return {str(name): float(value) for name, value in frame.iloc[0].items()}
 
 
-def _fill(row: dict[str, Any], spec: FeatureSpec, weight: Mapping[str, float], said: list[str]) -> None:
-    """Medians for what no training row lacked. InputError: they would carry the decision."""
-    absent = [column for column in spec.columns if column.missing_rate == 0.0 and np.isnan(row[column.name])]
+def _fill(row: dict[str, Any], model: _Model, said: list[str]) -> frozenset[str]:
+    """Medians for what no training row lacked; return those columns. InputError: they would carry the decision."""
+    absent = [column for column in model.spec.columns if column.missing_rate == 0.0 and np.isnan(row[column.name])]
     for column in absent:
         row[column.name] = _median(column)
-    share = sum(weight[column.name] for column in absent)
-    first = sorted(absent, key=lambda column: -weight[column.name])[:3]
-    words = f"{len(absent)} of {len(spec.columns)} columns, with {share:.0%} of the model's weight, are not in it"
+    share = sum(model.weight[column.name] for column in absent)
+    first = sorted(absent, key=lambda column: -model.weight[column.name])[:3]
+    words = f"{len(absent)} of {len(model.spec.columns)} columns, with {share:.0%} of the model's weight, are not in it"
     words += f" (first {', '.join(column.name for column in first)})"
     if share > MOST_GUESSED:
-        raise InputError(f"TOO_LITTLE: {words}")
+        raise InputError(words, code="TOO_LITTLE")
     if share > SOME_GUESSED:
         said.append(f"MISSING_FIGURES: {words}; the medians of the training stand for them")
+    return frozenset(column.name for column in absent)
 
 
 def _median(column: Column) -> float:
