@@ -50,10 +50,11 @@ def from_company_facts(content: bytes, file: str) -> Report:
 
 
 def _label_words(links: Linkbases) -> Callable[[Fact], str]:
-    shown: dict[str, str] = {}
-    for rows in links.presentation.values():
-        for row in rows:
-            if row.label_role and row.label_role not in PERIOD_LABELS:
+    """What a fact is called in the first tree that shows it, statements before notes."""
+    shown: dict[str, str | None] = {}
+    for role in sorted(links.presentation, key=lambda role: "statement" not in links.roles.get(role, "").lower()):
+        for row in links.presentation[role]:
+            if row.label_role not in PERIOD_LABELS:
                 shown.setdefault(row.concept, row.label_role)
     labels: Mapping[str, str | None] = {concept: links.label(concept, shown.get(concept)) for concept in links.labels}
     return lambda fact: labels.get(fact.concept) or ""
