@@ -57,7 +57,7 @@ def rows_of(lines: Sequence[Line], known: Sequence[Column] = ()) -> tuple[tuple[
 
     `known`: the columns of the page before, for a table of which only a row or two stand on this page.
     """
-    body = [line for line in lines if not _PAGE_NUMBER.fullmatch(line.text)]
+    body = [line for line in lines if not _is_page_number(line)]
     columns = find_columns(body)
     if not columns and len(body) <= MAX_REST_LINES:
         columns = tuple(known)
@@ -74,6 +74,11 @@ def rows_of(lines: Sequence[Line], known: Sequence[Column] = ()) -> tuple[tuple[
         *(text_row(one.line) for one in cut[last + 1 :]),
     )
     return rows, columns
+
+
+def _is_page_number(line: Line) -> bool:
+    """Narrow: numbers and dashes in several columns are a row."""
+    return line.right - line.left < 12 * line.size and _PAGE_NUMBER.fullmatch(line.text) is not None
 
 
 def text_row(line: Line) -> Row:
@@ -112,7 +117,8 @@ def _with_label(cut: Sequence[CutLine], last: int, columns: Sequence[Column]) ->
     """The last line of the label that the last number belongs to."""
     habits = _habits_of(cut[: last + 1])
     while last + 1 < len(cut) and not cut[last + 1].cells and cut[last + 1].line.right < columns[0].left:
-        if not _goes_on(cut[last], cut[last + 1], habits):
+        labelled = next((one for one in reversed(cut[: last + 1]) if one.label), None)
+        if labelled is None or not _goes_on(labelled, cut[last + 1], habits):
             break
         last += 1
     return last
