@@ -27,6 +27,7 @@ COMMANDS = {
     "inspect": Entry("apps.cli.inspect", "Inspect pictures, folders or a watched folder."),
     "report": Entry("apps.cli.report", "Read company reports: facts, statements, sections, checks, features."),
     "data": Entry("apps.cli.data", "Make data to try things on; check a file before it is used."),
+    "rules": Entry("apps.cli.rules", "Rules: list features, check tables, try and adopt hard rules."),
     "models": Entry("apps.cli.models", "The model registry: list, show, promote, rollback, import, export, card."),
     "jobs": Entry("apps.cli.jobs", "Scheduled batch jobs: list, add, run, remove."),
     "serve": Entry("apps.cli.services", "The HTTP gateway alone."),

@@ -66,7 +66,8 @@ def run_trial(
 ) -> Trial:
     """Compare the decisions under two policies (`old` None: the model alone) on past cases.
 
-    `probability_R`: the model's, NaN for a row in error; `decide`: its zones; `bad_R`: 1 bad, 0 good, NaN unknown.
+    `probability_R`: the model's, NaN for a row that is no case or in error, which is left out; `decide`: its zones;
+    `bad_R`: 1 bad, 0 good, NaN unknown.
     InputError: another number of rows.
     """
     for name, column in {"probability_R": probability_R, "bad_R": bad_R}.items():
@@ -76,23 +77,24 @@ def run_trial(
     before = None if old is None else apply_policy(old, panel, reference=reference)
     now = _decisions(after, probability_R, decide)
     then = _decisions(before, probability_R, decide)
-    changed = [row for row in range(panel.rows) if now[row] != then[row]]
+    judged = np.flatnonzero(~np.isnan(probability_R))
+    changed = [row for row in judged.tolist() if now[row] != then[row]]
     bad = np.full(panel.rows, np.nan) if bad_R is None else bad_R
     moves = Counter((then[row], now[row]) for row in changed)
     rules = {row: _responsible(row, before, after) for row in changed}
     names = dict.fromkeys(name for row in changed for name in rules[row])
-    rest = np.setdiff1d(np.arange(panel.rows), changed)
+    rest = np.setdiff1d(judged, changed)
     return Trial(
         new_version=new.version,
         old_version=None if old is None else old.version,
-        cases=panel.rows,
+        cases=len(judged),
         changed_rows=tuple(changed),
         moves={move: _group([r for r in changed if (then[r], now[r]) == move], bad) for move, _ in moves.most_common()},
         by_rule={name: _group([row for row in changed if name in rules[row]], bad) for name in names},
         changed=_group(changed, bad),
         unchanged=_group(rest.tolist(), bad),
         not_evaluated={
-            rule.name: int(count) for rule, count in zip(new.rules, after.unknown_RP.sum(axis=0), strict=True) if count
+            rule.name: int(count) for rule, count in zip(new.rules, after.unknown_RP[judged].sum(axis=0), strict=True) if count
         },
     )
 
