@@ -58,9 +58,7 @@ def test_pdf_reports_beside_others(realdata: Path, name: str) -> None:
     print(f"\n{path.name}: {len(document.page_starts)} pages, {len(content) / 2**20:.1f} MB")
     print(f"  read_pdf, text and tables, in its limited child  {ours:6.2f} s")
     print(f"  recognise                                        {lines:6.2f} s")
-    print(
-        f"  pdfium, text only (the floor)                    {floor:6.2f} s, we take {ours / floor:.1f} times as long"
-    )
+    print(f"  pdfium, text only (the floor)                    {floor:6.2f} s, we: {ours / floor:.1f} times")
     if has("pypdf"):
         other = least(lambda: in_child(PYPDF, path), repeats=1)
         print(

@@ -1,12 +1,16 @@
 """PDF reports: the rows of statements drawn in many ways, exactly."""
 
+import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from pipelines.finance.reports.items import ITEMS
 from pipelines.finance.reports.numbers import read_number
 from pipelines.finance.reports.paged import PagedDocument
 from pipelines.finance.reports.pdf import read_pdf
+from pipelines.finance.reports.recognise import recognise
 from tests.pipelines.finance.reports.drawn_statements import CHINESE, ENGLISH, Item, Style, draw
 
 STYLES = [
@@ -98,3 +102,20 @@ def test_the_statements_of_a_filing_of_238_pages_are_read(realdata: Path) -> Non
     assert found[83, "Net cash used in operating activities"] == [-101_721, -1_378_899, -105_702]
     assert found[83, "Net cash provided by (used in) investing activities"] == [267_012, 740_427, -1_610_843]
     assert found[83, "Net cash provided by (used in) financing activities"] == [-72_470, 512_566, 1_574_196]
+
+
+@pytest.mark.realdata
+def test_all_known_numbers_of_a_chinese_report_are_bound(realdata: Path) -> None:
+    path = realdata / "data/finance/reports/zh_annual/600201_2020.pdf"
+    document = read_pdf(path.read_bytes(), path.name)
+    lines = [line for found in recognise(document, document.language).values() for line in found]
+    names = {item.zh: name for name, item in ITEMS.items() if item.zh}
+    gold = json.loads(path.with_suffix(".gold.json").read_text(encoding="utf-8"))
+    wanted = {names[words]: Decimal(str(value)) for words, value in gold.items() if words in names}
+    found = {
+        line.item: line.value
+        for line in lines
+        if line.scope == "consolidated" and line.period_end.year == 2020 and line.currency == "CNY"
+    }
+    assert len(wanted) >= 50
+    assert {item: found.get(item) for item in wanted} == wanted
