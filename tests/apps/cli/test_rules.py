@@ -120,7 +120,8 @@ def test_adopted_rules_make_a_new_version_with_their_trial_and_can_be_rolled_bac
 
 
 def test_hard_rules_stand_beside_company_models_only(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = pd.DataFrame({"x": range(600), "bad": [at % 3 == 0 for at in range(600)]}).astype(int)
+    x = np.random.default_rng(0).normal(size=400)
+    table = pd.DataFrame({"x": x, "bad": (x > 0.5).astype(int)})
     table.to_csv(folder / "loans.csv", index=False)
     assert cli.run(["train", "credit", "--data", str(folder / "loans.csv"), "--target", "bad", "--name", "firms"]) == 0
     capsys.readouterr()
