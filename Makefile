@@ -34,7 +34,8 @@ check: $(STAMP)  ## ruff, mypy strict, direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: $(STAMP)  ## speed and quality beside the peers
-	@$(BIN)/python -m pytest tests/benchmarks -m bench -s --timeout 3600
+	@$(PIP) install -q --no-deps --upgrade --target $(VENV)/peers -r tests/benchmarks/peers.txt
+	@PYTHONPATH=$(VENV)/peers $(BIN)/python -m pytest tests/benchmarks -m bench -s --timeout 3600
 
 clean:  ## remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
