@@ -7,6 +7,7 @@ cells as in filings of the nineties, keeps its columns and is searched for table
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from lxml import etree
 
@@ -61,9 +62,14 @@ def _is_hidden(element: etree._Element) -> bool:
     if _kind(tag) == "unseen" or (tag.startswith(INLINE_XBRL) and tag.endswith(("header", "hidden"))):
         return True
     style = element.get("style")
-    if style is not None and _NOT_SHOWN.search(style):
+    if style is not None and _hides(style):
         return True
     return element.get("hidden") is not None
+
+
+@lru_cache(maxsize=4_096)  # a filing writes the same few styles thousands of times
+def _hides(style: str) -> bool:
+    return _NOT_SHOWN.search(style) is not None
 
 
 _KINDS: dict[str, str] = {}
