@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.runtime.engine import Engine
 from data.finance.reports import Report, iso
 from data.spec import Column, FeatureSpec
-from pipelines.finance.company_frame import Derived, values_of, with_pairs
+from pipelines.finance.company_frame import YEARS, Derived, values_of, with_pairs
 from pipelines.finance.company_plan import CompanyPlan
 from pipelines.finance.company_policy import Caution
 from pipelines.finance.explain import reason_codes
@@ -103,7 +103,8 @@ def _derive(case: ReportCase, model: _Model) -> _One:
     try:
         _check(case.report, model.plan, said)
         wording = wording_of(case.report) if model.reads_words else None
-        panel = _with_market_value(panel_of_report(case.report, wording), case.report, model.plan, said)
+        panel = _last_years(panel_of_report(case.report, wording))
+        panel = _with_market_value(panel, case.report, model.plan, said)
         row: dict[str, Any] = dict.fromkeys(model.spec.names, np.nan)
         row |= _row(panel, model.plan)
         guessed = _fill(row, model, said)
@@ -128,6 +129,20 @@ def _check(report: Report, plan: CompanyPlan, said: list[str]) -> None:
     months = sorted({months for period in own for months in period.months.values()} - {FULL_YEAR})
     if months:
         said.append(f"INTERIM: figures of {', '.join(map(str, months))} months were brought to a year")
+
+
+def _last_years(panel: Panel) -> Panel:
+    """The own period and the years before it that a case of a table would see."""
+    rows = [0]
+    while len(rows) < YEARS and panel.prior_R[rows[-1]] >= 0:
+        rows.append(int(panel.prior_R[rows[-1]]))
+    return replace(
+        panel,
+        values={name: np.asarray(column)[rows] for name, column in panel.values.items()},
+        company_R=panel.company_R[rows],
+        period_R=panel.period_R[rows],
+        prior_R=np.asarray([*range(1, len(rows)), -1]),
+    )
 
 
 def _with_market_value(panel: Panel, report: Report, plan: CompanyPlan, said: list[str]) -> Panel:
