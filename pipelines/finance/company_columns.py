@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.spec import FeatureSpec
+from pipelines.finance.company_frame import YEAR
 from pipelines.finance.company_pairs import Pair, make_pairs, pair_columns
 
 Floats = NDArray[np.float64]
@@ -78,7 +79,7 @@ class _Table:
 
     def __init__(self, x_BF: Floats, spec: FeatureSpec) -> None:
         self.columns = {column.name: x_BF[:, at] for at, column in enumerate(spec.columns)}
-        self.numbers = tuple(column.name for column in spec.columns if column.kind == "number")
+        self.numbers = tuple(c.name for c in spec.columns if c.kind == "number" and c.name != YEAR)
 
     def stacked(self, names: Sequence[str], pairs: Sequence[Pair]) -> Floats:
         """Columns and pairs (B, F)."""

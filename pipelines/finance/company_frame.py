@@ -24,6 +24,7 @@ from pipelines.finance.rules.panel import make_panel, name_of, read_periods
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 YEARS = 3
+YEAR = "statement_year"  # a feature: without it, what the times did would be put down to the figures
 LAST_YEAR = 2_900  # that the case's own row gets while its features are worked out: any will do
 ROWS_AT_ONCE = 20_000  # cases whose features are worked out together
 
@@ -44,6 +45,7 @@ class Cases:
     """Which rows are cases: `row_LC` are rows of the table, the case's own first, -1 where there is none."""
 
     row_LC: Ints
+    year_C: Floats
     errors: Mapping[int, str]  # position among the cases
 
 
@@ -65,6 +67,8 @@ def derive(
         values_CF[case] = np.nan
     row_C = cases.row_LC[0]
     figures = {name: values_CF[:, at] for at, name in enumerate((*plan.figures, *plan.rules.names))}
+    if plan.period is not None:
+        figures[YEAR] = cases.year_C
     kept = [column for column in frame.columns if column not in figures]
     own = frame[kept].iloc[row_C].reset_index(drop=True)
     whole = pd.concat([own, pd.DataFrame(figures, index=own.index)], axis=1)
@@ -84,7 +88,7 @@ def find_cases(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, 
     rows = len(frame)
     errors = dict(row_errors)
     if plan.period is None:
-        return Cases(row_LC=np.arange(rows)[None, :], errors=errors)
+        return Cases(row_LC=np.arange(rows)[None, :], year_C=np.full(rows, np.nan), errors=errors)
     period_R = _periods(frame[plan.period], errors)
     company_R = np.arange(rows) if plan.company is None else _companies(frame[plan.company], errors)
     _find_twins(company_R, period_R, errors)
@@ -100,7 +104,16 @@ def find_cases(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, 
     for _ in range(YEARS - 1):
         lags.append(np.where(lags[-1] >= 0, before_R[lags[-1]], -1))
     place = {int(row): at for at, row in enumerate(row_C)}
-    return Cases(row_LC=np.stack(lags), errors={place[row]: words for row, words in errors.items() if row in place})
+    return Cases(
+        row_LC=np.stack(lags),
+        year_C=year_of(period_R[row_C]),
+        errors={place[row]: words for row, words in errors.items() if row in place},
+    )
+
+
+def year_of(period_R: Ints) -> Floats:
+    """Years of periods, which are years or yyyymmdd."""
+    return np.where(period_R < 10_000, period_R, period_R // 10_000).astype(np.float64)
 
 
 def _known(frame: pd.DataFrame, plan: CompanyPlan) -> pd.DataFrame:

@@ -83,7 +83,7 @@ class CompanyPlan:
 
     def words(self) -> dict[str, tuple[str, str]]:
         """English and Chinese of features and pairs."""
-        words = self.rules.words()
+        words = self.rules.words() | {"statement_year": ("year of the statements", "报表年度")}
         return words | {pair.name: pair.words(words) for pair in self.pairs}
 
     @cached_property

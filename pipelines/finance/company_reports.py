@@ -16,7 +16,7 @@ from core.errors import InputError
 from core.runtime.engine import Engine
 from data.finance.reports import Report, iso
 from data.spec import Column, FeatureSpec
-from pipelines.finance.company_frame import YEARS, Derived, values_of, with_pairs
+from pipelines.finance.company_frame import YEAR, YEARS, Derived, values_of, with_pairs, year_of
 from pipelines.finance.company_plan import CompanyPlan
 from pipelines.finance.company_policy import Caution
 from pipelines.finance.explain import reason_codes
@@ -106,7 +106,7 @@ def _derive(case: ReportCase, model: _Model) -> _One:
         panel = _last_years(panel_of_report(case.report, wording))
         panel = _with_market_value(panel, case.report, model.plan, said)
         row: dict[str, Any] = dict.fromkeys(model.spec.names, np.nan)
-        row |= _row(panel, model.plan)
+        row |= _row(panel, model.plan) | {YEAR: float(year_of(panel.period_R)[0])}
         guessed = _fill(row, model, said)
     except InputError as error:
         return _One(error=f"{error.code}: {error}")

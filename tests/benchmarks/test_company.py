@@ -67,7 +67,7 @@ def rows(realdata: Path, name: str, where: Mapping[str, str]) -> pd.DataFrame:
 
 
 def peer_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """What the peers see: of american_bankruptcy one row a company, its last figures, to assets, and their change."""
+    """What the peers see: of american_bankruptcy one row a company: year, last figures, to assets, one-year change."""
     options = TABLES[name].options
     keys = [column for column in (options.id_column, options.period) if column]
     if name != "american_bankruptcy":
@@ -75,10 +75,11 @@ def peer_columns(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.sort_values(keys, kind="stable").reset_index(drop=True)
     figures = frame.drop(columns=["split", options.target, *keys])
     assets = figures["total_assets"].where(figures["total_assets"] != 0)
-    change = (figures - figures.groupby(frame[keys[0]]).shift(1)).add_suffix("_change")
+    before = figures.groupby(frame[keys[0]]).shift(1)
+    change = (figures / before.where(before != 0) - 1).add_suffix("_change")
     ratios = figures.drop(columns="total_assets").div(assets, axis=0).add_suffix("_to_assets")
     last = ~frame[keys[0]].duplicated(keep="last")
-    return pd.concat([figures, ratios, change, frame[[options.target]]], axis=1)[last].reset_index(drop=True)
+    return pd.concat([figures, ratios, change, frame[[keys[1], options.target]]], axis=1)[last].reset_index(drop=True)
 
 
 def peers(realdata: Path, name: str) -> Parts:
