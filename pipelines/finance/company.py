@@ -62,7 +62,7 @@ def train_company(
         fitting, validating = _hold_out(fitting, rule, options)
     spec = _spec(fitting, plan, options)
     chosen = choose(_rows(fitting, spec, rule, None, "training"), spec, options, progress)
-    plan = replace(plan, pairs=chosen.pairs)
+    plan = plan.narrowed(chosen.names, chosen.pairs)
     fitting, validating = with_pairs(fitting, plan), with_pairs(validating, plan)
     spec = only(_spec(fitting, plan, options), chosen.names)
     fit_rows = _rows(fitting, spec, rule, options.group, "training", all_rows=options.preset == "full")
@@ -134,10 +134,10 @@ def score_derived(
         language=wish.language,
     )
     card = Policy.from_json(engine.bundle.manifest.decision)
-    scored = with_caution(scored, more or {}, card)
+    scored = with_caution(scored, more or {}, card, wish.language)
     if plan.hard_rules is None:
         return scored
-    return with_caution(scored, dict(enumerate(cautions(plan.hard_rules, derived, wish.language))), card)
+    return with_caution(scored, dict(enumerate(cautions(plan.hard_rules, derived))), card, wish.language)
 
 
 def score_reports(cases: Sequence[ReportCase], engine: Engine, wish: Wish) -> Scored:

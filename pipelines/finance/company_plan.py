@@ -1,7 +1,7 @@
 """How a table of statements becomes the model's frame: kept in the bundle, so that scoring does what training did."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import astuple, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -80,6 +80,11 @@ class CompanyPlan:
         """Which of a table's columns are figures of the model."""
         keys = (self.company, self.period)
         return [name for name in columns if name not in keys and name_of(name, self.tables) in self.figures]
+
+    def narrowed(self, names: Collection[str], pairs: tuple[Pair, ...]) -> "CompanyPlan":
+        """The same with these pairs, and of the rules those that columns or pairs of these names need."""
+        wanted = {*names, *(side for pair in pairs for side in (pair.left, pair.right))}
+        return replace(self, features=self.rules.only(wanted).to_json(), pairs=pairs)
 
     def words(self) -> dict[str, tuple[str, str]]:
         """English and Chinese of features and pairs."""

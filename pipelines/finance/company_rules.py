@@ -3,7 +3,7 @@
 R rows, F features.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
@@ -42,14 +42,21 @@ class Features:
         items = {item.name: (item.name.replace("_", " "), item.zh) for item in known_inputs().values() if item.zh}
         return items | {name: (rule.en, rule.zh) for name, rule in self.book.rules.items()}
 
+    def only(self, names: Collection[str]) -> "Features":
+        """The rules of these names, with all that they need."""
+        return Features(_book([rule for name, rule in self.book.rules.items() if name in names], self._texts()))
+
     def to_json(self) -> dict[str, Any]:
-        """Rules and definitions, word for word."""
-        texts = {name: formula.text for name, formula in self.book.program.formulas.items()}
+        """Rules and what they need, word for word."""
+        needed = {name: text for name, text in self._texts().items() if name in self.book.program.roots}
         return {
             "version": self.book.version,
             "rules": [list(astuple(rule)) for rule in self.book.rules.values()],
-            "definitions": {name: text for name, text in texts.items() if name not in self.book.rules},
+            "needed": {name: list(text) for name, text in needed.items() if name not in self.book.rules},
         }
+
+    def _texts(self) -> dict[str, tuple[str, bool]]:
+        return {name: (formula.text, formula.is_feature) for name, formula in self.book.program.formulas.items()}
 
 
 def choose_features(book: Rulebook) -> Features:
@@ -60,16 +67,15 @@ def choose_features(book: Rulebook) -> Features:
         for name, rule in book.rules.items()
         if not LOOKS_AROUND & {program.steps[index].op for index in program.needs({program.roots[name]})}
     }
-    texts = {name: formula.text for name, formula in program.formulas.items() if name not in book.rules}
-    return Features(_book(tuple(rules.values()), texts))
+    return Features(book).only(rules)
 
 
 def read_features(raw: Mapping[str, Any]) -> Features:
     """Features from what `to_json` gave. InputError: it is something else."""
     try:
-        rules = tuple(Rule(*cells) for cells in raw["rules"])
-        return Features(_book(rules, dict(raw["definitions"])))
-    except (KeyError, TypeError) as error:
+        rules = [Rule(*cells) for cells in raw["rules"]]
+        return Features(_book(rules, {name: (text, bool(own)) for name, (text, own) in raw["needed"].items()}))
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the bundle's rules are damaged ({error}); retrain", code="BAD_BUNDLE") from error
 
 
@@ -81,11 +87,11 @@ def worded(column: Column, words: Mapping[str, tuple[str, str]]) -> Column:
     return replace(column, words_en=english, words_zh=chinese)
 
 
-def _book(rules: tuple[Rule, ...], definitions: Mapping[str, str]) -> Rulebook:
-    formulas = {name: Formula(text, f"definition {name}", is_feature=False) for name, text in definitions.items()}
+def _book(rules: Sequence[Rule], texts: Mapping[str, tuple[str, bool]]) -> Rulebook:
+    formulas = {name: Formula(text, name, is_feature=own) for name, (text, own) in texts.items()}
     formulas |= {rule.name: Formula(rule.formula, f"rule {rule.name}") for rule in rules}
     program = Program(formulas=formulas, inputs=known_names())
     for rule in rules:
         program.root(rule.name)
-    version = content_version([formula.text for formula in formulas.values()])
+    version = content_version([formulas[name].text for name in sorted(program.roots)])
     return Rulebook(rules={rule.name: rule for rule in rules}, program=program, version=version)
