@@ -9,7 +9,7 @@ B rows, F features, K reasons a row.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, overload
@@ -30,17 +30,20 @@ NONE = -1  # feature number of an empty place
 
 @dataclass(frozen=True, kw_only=True)
 class Reason:
-    """One feature of one case. `contribution` is in log-odds, above 0 for more risk; `value` as it was scored."""
+    """One feature of one case. `contribution` is in log-odds, above 0 for more risk; `value` as it was scored.
+
+    What stands beside the model (a hard rule, a doubt) has words alone: no feature and no contribution.
+    """
 
     code: str
     words: str
     words_zh: str
-    contribution: float
-    feature: str
-    value: float | str | None  # None: missing, or a category that training never saw
+    contribution: float | None = None
+    feature: str | None = None
+    value: float | str | None = None  # None: missing, or a category that training never saw
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.words} ({self.contribution:+.2f})"
+        return f"{self.code}: {self.words}" + ("" if self.contribution is None else f" ({self.contribution:+.2f})")
 
 
 class RowReasons(Sequence[tuple[Reason, ...]]):
@@ -74,6 +77,17 @@ class RowReasons(Sequence[tuple[Reason, ...]]):
         k = part.feature_BK.shape[1]
         feature_BK[rows_B, :k], contribution_BK[rows_B, :k] = part.feature_BK, part.contribution_BK
         value_BK[rows_B, :k] = part.value_BK
+        return RowReasons(self.spec, feature_BK, contribution_BK, value_BK)
+
+    def without(self, codes: Mapping[int, Collection[str]]) -> "RowReasons":
+        """These reasons but those with the codes named for a row; the rest move up."""
+        feature_BK = self.feature_BK.copy()
+        contribution_BK, value_BK = self.contribution_BK.copy(), self.value_BK.copy()
+        for row, left_out in codes.items():
+            kept = [f != NONE and self._codes[f] not in left_out for f in feature_BK[row].tolist()]
+            order = np.argsort(~np.asarray(kept, dtype=np.bool_), kind="stable")
+            feature_BK[row] = np.where(np.sort(kept)[::-1], feature_BK[row, order], NONE)
+            contribution_BK[row], value_BK[row] = contribution_BK[row, order], value_BK[row, order]
         return RowReasons(self.spec, feature_BK, contribution_BK, value_BK)
 
     def texts(self, language: Language = "en") -> list[NDArray[np.object_]]:

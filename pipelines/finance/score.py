@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -41,10 +41,11 @@ class Scored:
     reason_K, error. A row that failed keeps its place with `error` filled and the rest empty."""
 
     frame: pd.DataFrame
-    reasons: RowReasons
+    reasons: RowReasons  # of the model
     failed: int
     warnings: Mapping[str, int]  # "UNSEEN_CATEGORY city" -> rows
     extra: tuple[str, ...]  # columns that the model does not know
+    beside: Mapping[int, tuple[Reason, ...]] = field(default_factory=dict)  # row -> what comes before those reasons
 
 
 def score(case: LoanCase, engine: Engine, *, reasons: int = 4) -> Score:
