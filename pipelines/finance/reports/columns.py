@@ -100,6 +100,8 @@ def _words_above(heads: Sequence[Row], stretches: Sequence[tuple[float, float]])
     """For each column the words over it, top to bottom."""
     words = [""] * len(stretches)
     for row in heads:
+        if _is_context(row, heads, stretches):
+            continue
         cells = [cell for cell in row.words if cell != row.words[0] or _is_over(row, cell, stretches)]
         timed = [cell for cell in cells if read_heading(row.source.cells[cell]) != Heading()]
         chosen = _by_order(timed, len(stretches)) or [_over(row, cells, stretch) for stretch in stretches]
@@ -107,6 +109,27 @@ def _words_above(heads: Sequence[Row], stretches: Sequence[tuple[float, float]])
             if cell is not None:
                 words[place] = f"{words[place]} {row.source.cells[cell].strip()}".strip()
     return words
+
+
+def _is_context(row: Row, heads: Sequence[Row], stretches: Sequence[tuple[float, float]]) -> bool:
+    """Whether the row is a line over the whole table ("For the years ended December 31, 2022 and 2021").
+
+    It stands alone and names several periods, or one where another row gives every column its own.
+    """
+    said = read_heading(row.all_words)
+    if len(row.words) > 1 or len(stretches) < 2 or not said.says_when:
+        return False
+    is_span = said.months is not None and len(said.dates) == 2 and said.dates[0] < said.dates[1]  # from, to
+    several = not is_span and (len(said.years) > 1 or len(said.dates) > 1)
+    return several or any(_tells_all(other, stretches) for other in heads)
+
+
+def _tells_all(row: Row, stretches: Sequence[tuple[float, float]]) -> bool:
+    """Whether every column has words of time of its own in the row, but for one at the left that may hold notes."""
+    timed = [cell for cell in row.words if read_heading(row.source.cells[cell]).says_when]
+    own = [_over(row, timed, stretch) for stretch in stretches]
+    told = own[1:] if own[0] is None else own
+    return len(told) > 1 and None not in told and len(set(told)) == len(told)
 
 
 def _is_over(row: Row, cell: int, stretches: Sequence[tuple[float, float]]) -> bool:

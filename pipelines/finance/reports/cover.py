@@ -14,9 +14,12 @@ LONGEST_NAME = 120
 FIRST_LINES, LONGEST_BARE_NAME = 30, 60
 _FORM = re.compile(r"\bform\s+(10-[KQ]T?(?:/A)?|20-F(?:/A)?|40-F|6-K|8-K)\b", re.IGNORECASE)
 _NAME_BELOW = re.compile(r"\(?\s*exact name of (?:the )?(?:registrant|company)", re.IGNORECASE)
+_LEGAL = r"""Inc Corp Corporation Incorporated Company Co Ltd Limited LLC L\.L\.C LP L\.P PLC plc N\.V S\.A AG SE
+Holdings Group Trust"""
+_LEGAL_FORM = "|".join(f"{_LEGAL} {_LEGAL.upper()}".split())
 _EN_NAME = re.compile(
-    r"[A-Z0-9][\w.,&'’ -]*?,? (?:Inc|Corp|Corporation|Incorporated|Company|Co|Ltd|Limited|LLC|L\.L\.C|LP|L\.P|PLC|plc"
-    r"|N\.V|S\.A|AG|SE|Holdings|Group|Trust)\.?",
+    rf"([A-Z0-9][\w.,&'’ -]*?,? (?:{_LEGAL_FORM})\.?)"
+    r"(?:,? (?i:and) (?:(?i:its) )?(?:(?i:consolidated) )?(?i:subsidiar(?:y|ies)))?"
 )
 _ZH_FORM = re.compile(r"半\s*年\s*度\s*报\s*告|年\s*度\s*报\s*告|第\s*[一三１1３3]\s*季\s*度\s*报\s*告")
 _ZH_NAMED = re.compile(r"公司(?:的)?(?:法定)?中文名称(?:及缩写)?[\s:：|]*([\u4e00-\u9fff（）()A-Za-z·]{4,60})")
@@ -47,7 +50,8 @@ def _registrant(head: str) -> str | None:
     found = _NAME_BELOW.search(head)
     if found is None:
         named = (line.strip(" _-\t|") for line in head.splitlines()[:FIRST_LINES])
-        return next((line for line in named if len(line) <= LONGEST_BARE_NAME and _EN_NAME.fullmatch(line)), None)
+        found_names = (_EN_NAME.fullmatch(line) for line in named if len(line) <= LONGEST_BARE_NAME)
+        return next((found[1] for found in found_names if found is not None), None)
     lines = [line.strip(" _-\t|") for line in head[: found.start()].splitlines()]
     name = next((line for line in reversed(lines) if any(mark.isalpha() for mark in line)), "")
     return name if 0 < len(name) <= LONGEST_NAME else None

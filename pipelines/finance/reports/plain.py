@@ -15,10 +15,12 @@ from pipelines.finance.reports.plain_rows import GAP, LONGEST_LINE, SENTENCE_END
 from pipelines.finance.reports.rows import Document, Table, TextRow
 
 LONGEST_LABEL = 70  # characters of a line that may stand within a table without a number
+LONGEST_HEADING = 160  # of one that ends with a colon: "Adjustments to reconcile net income to net cash ...:"
 FEWEST_ROWS = 3  # with numbers, for lines of text to be a table
 MOST_LINES_BETWEEN = 40  # lines without numbers between two rows of one table
 MOST_LINES_ABOVE = 8  # that may be its title and column headings
 LONGEST_LIST = 20_000  # characters of a row written as a list
+_SENTENCE_WITHIN = re.compile(r"[。；;]|[a-z]{3}\. [A-Z]")
 RUNNING_HEADS = frozenset(("页眉", "页脚"))
 
 
@@ -99,6 +101,8 @@ def _is_short(line: str) -> bool:
     words = line.strip()
     if len(words) <= LONGEST_LABEL:
         return not SENTENCE_END.search(words)
+    if len(words) <= LONGEST_HEADING and words.endswith((":", "：")):
+        return not _SENTENCE_WITHIN.search(words)
     return len(words) <= LONGEST_LINE and len([part for part in GAP.split(words) if part.strip()]) > 1
 
 

@@ -25,6 +25,8 @@ _TAIL = re.compile(rf"^(?P<label>.*?\S)\s(?P<tail>(?:{_NOTE_MARK}\s)?{_AMOUNT}(?
 _TOKEN = re.compile(rf"{_NOTE_MARK}|{_AMOUNT}")
 _NUMBERS = re.compile(rf"{_AMOUNT}(?:\s+{_AMOUNT})+")
 _HAS_DIGIT = re.compile(r"\d")
+_ENDS_WITH_MONTH = re.compile(r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?$", re.IGNORECASE)
+_DAY = re.compile(r"[0-3]?\d(?:st|nd|rd|th)?(?:\s*,\s*(?:19|20)\d\d)?,?(?=\s|$)\s*")
 SENTENCE_END = re.compile(r"[。；;]\s*$|[a-z]{3}\.\s*$")
 _IN_DATE = re.compile(r"(?<=[\d年月])\s+(?=[年月日\d])(?!\s*\d{4})")
 
@@ -46,8 +48,20 @@ def is_numeric(line: str) -> bool:
     *labels, last = [part for part in GAP.split(line.strip()) if part.strip()] or [""]
     if labels and read_number(last) is not None:
         return True
-    tail = _TAIL.match(last)
-    return tail is not None and _HAS_DIGIT.search(tail["tail"]) is not None and not SENTENCE_END.search(line)
+    tail = _tail(last)
+    return tail is not None and _HAS_DIGIT.search(last, tail) is not None and not SENTENCE_END.search(line)
+
+
+def _tail(part: str) -> int | None:
+    """Where the numbers begin that follow words, None where none do; the day of a month is one of the words."""
+    found = _TAIL.match(part)
+    if found is None:
+        return None
+    begin = found.start("tail")
+    day = _DAY.match(part, begin) if _ENDS_WITH_MONTH.search(found["label"]) else None
+    if day is not None:
+        begin = day.end()
+    return begin if begin < len(part.rstrip()) else None
 
 
 def _numbers(row: TextRow) -> list[int]:
@@ -107,11 +121,11 @@ def _parts(words: str) -> Iterator[tuple[int, int]]:
 def _tokens(words: str, first: int, last: int) -> Iterator[tuple[int, int]]:
     """A part split further where numbers follow words, or numbers, after one space."""
     part = words[first:last]
-    tail = _TAIL.match(part)
+    tail = _tail(part)
     begin = first
     if tail is not None:
-        yield first, first + len(tail["label"])
-        begin = first + tail.start("tail")
+        begin = first + tail
+        yield first, first + len(part[:tail].rstrip())
     elif not _NUMBERS.fullmatch(part):
         yield first, last
         return

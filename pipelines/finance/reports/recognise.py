@@ -173,7 +173,8 @@ def _column_lines(
     """The lines of one column of one table."""
     assert column.end is not None
     held = [(one, number) for one in found if (number := _number_in(one, column, columns)) is not None]
-    values = signed([Printed(one.item, one.words, number.value * _scale(one, unit)) for one, number in held], language)
+    printed = [Printed(one.item, one.words, number.value * _scale(one, unit), one.row.label) for one, number in held]
+    values = signed(printed, language)
     for (one, number), value in zip(held, values, strict=True):
         yield (
             one.rank,

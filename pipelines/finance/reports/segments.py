@@ -1,18 +1,27 @@
 """A document cut where titles of statements stand: rows with numbers, and the title and lines above them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 
 from pipelines.finance.reports.numbers import read_number
-from pipelines.finance.reports.periods import read_heading
+from pipelines.finance.reports.periods import Heading, read_heading
 from pipelines.finance.reports.rows import Table, TextRow
 from pipelines.finance.reports.titles import Title, find_title, says_parent
 
 MOST_LINES_ABOVE = 30
 _SYMBOL = re.compile(r"[\s$¥￥€£()（）%％*]+|US\$|HK\$|RMB|人民币")
 _YEAR = re.compile(r"\(?(?:19|20)\d\d\)?[A-Za-z]?年?度?")
+_OF_YEARS = re.compile(  # what stands left of years that head columns
+    r"\W*(?:as (?:of|at) |at |for |in )?(?:the )?(?:\w+ )?(?:years?|quarters?|months|weeks|periods?)"
+    r"(?:\W*$|\W+end(?:ed|ing)\b)"
+    r"|\W*(?:as (?:of|at) |at |on )?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.? \d{1,2}\W*$"
+    r"|\W*(?:[\w.$€£¥]+ )?in [\w.$€£¥ ]*(?:thousand|million|billion)s\b|\W*(?:un)?audited\W*$"
+    r"|(?:会计)?(?:年度|年份|期间)|截至|单位",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"^\s*[)）]?\s*[%％]")
 
 
@@ -68,8 +77,8 @@ class Segment:
         return [line for line in (*reversed(heads), *reversed(self.above)) if line]
 
 
-def read_row(source: TextRow) -> Row:
-    """The row with its numbers read; a percentage is no number."""
+def read_row(source: TextRow, years: bool = False) -> Row:
+    """The row with its numbers read; a percentage is no number, nor are years alone without `years`."""
     words: list[int] = []
     numbers: list[Number] = []
     for cell, text in enumerate(source.cells):
@@ -81,11 +90,43 @@ def read_row(source: TextRow) -> Row:
             words.append(cell)
         elif not _is_percentage(source, cell):
             numbers.append(Number(value, cell, *source.extent(cell)))
-    if numbers and all(_YEAR.fullmatch(source.cells[number.cell].strip()) for number in numbers):
+    if not years and numbers and all(_YEAR.fullmatch(source.cells[number.cell].strip()) for number in numbers):
         words, numbers = sorted(words + [number.cell for number in numbers]), []
     first = min((number.cell for number in numbers), default=len(source.cells))
     label = next((source.cells[cell].strip() for cell in words if cell < first), "")
     return Row(source=source, label=label, words=tuple(words), numbers=tuple(numbers))
+
+
+def years_as_amounts(rows: Sequence[Row]) -> list[Row]:
+    """The rows of one table, with numbers that only look like years read as amounts.
+
+    Years that head columns come first, step by one, and stand by no words or by words of time.
+    """
+    headed = False
+    told: set[tuple[int, ...]] = set()  # years that headed columns
+    read: list[Row] = []
+    for row in rows:
+        amounts = read_row(row.source, years=True) if not row.numbers and len(row.words) > 1 else row
+        if not row.numbers and amounts.numbers:
+            years = tuple(int(abs(number.value)) for number in amounts.numbers)
+            if years not in told and _are_amounts(amounts.label, years, headed):
+                row = amounts
+            else:
+                told.add(years)
+        headed = headed or bool(row.numbers) or _heads_columns(row)
+        read.append(row)
+    return read
+
+
+def _are_amounts(label: str, years: Sequence[int], headed: bool) -> bool:
+    if not label or _OF_YEARS.match(label):
+        return False
+    stepping = {abs(one - other) for one, other in pairwise(years)} <= {0, 1}
+    return headed or (not stepping and read_heading(label) == Heading())
+
+
+def _heads_columns(row: Row) -> bool:
+    return sum(read_heading(row.source.cells[cell]).says_when for cell in row.words) > 1
 
 
 def cut(tables: Iterable[Table]) -> Iterator[Segment]:
@@ -131,6 +172,7 @@ class _Cutter:
         yield from self._segment(taken)
 
     def _segment(self, rows: list[Row]) -> Iterator[Segment]:
+        rows = years_as_amounts(rows)
         if not any(row.numbers and row.label for row in rows):
             for row in rows:
                 if row.words:

@@ -18,7 +18,7 @@ _TAX_REVERSED = re.compile(
 _ONLY_EXPENSE = re.compile(r"\b(?:expenses?|charges?|deductions?|costs?)\b", re.IGNORECASE)
 _ANY_INCOME = re.compile(r"\b(?:income|gains?|earnings|benefits?|credits?|revenues?|net)\b", re.IGNORECASE)
 _RECOVERY = re.compile(r"revers|recover|gain|转回|收益", re.IGNORECASE)
-_FILL_IN = re.compile(r"填列|号列示")
+_FILL_IN = re.compile(r"填列|号列示|号填")
 _PLAIN_EXPENSE = frozenset(("other_non_operating", "total_non_operating", "interest_expense"))
 _PROFITS = """gross_profit operating_income pretax_income net_income continuing_net_income discontinued_net_income
 net_income_parent net_income_minority net_income_common comprehensive_income comprehensive_income_parent
@@ -28,21 +28,31 @@ _MAY_BE_LOSSES = frozenset(
     associates_income investment_income""".split()
 )
 _IMPAIRMENTS = frozenset(("credit_impairment", "asset_impairment"))
+_COST_ITEMS = """cost_of_revenue taxes_and_surcharges selling_expense admin_expense rd_expense finance_expense
+interest_expense fee_expense surrenders claims reserve_change policy_dividends reinsurance_expense"""
+_GAIN_ITEMS = """other_income investment_income associates_income fair_value_gain hedge_gain fx_gain disposal_gain
+operating_income"""
+_COSTS, _GAINS = frozenset(_COST_ITEMS.split()), frozenset(_GAIN_ITEMS.split())
+_ROUNDING = Decimal("0.005")  # of an impairment, by which a total may miss its parts
 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A number of an item as printed, scaled, with the heading it stands by."""
+    """A number of an item as printed, scaled, with the heading it stands by, cleaned and as it stands in its row."""
 
     item: str
     words: str
     value: Decimal
+    label: str = ""
 
 
 def signed(numbers: Sequence[Printed], language: Language) -> list[Decimal]:
     """The numbers of one statement and period as their items mean them."""
     deducted = _deducts(numbers, language)
     meant = [_meant(number, language, deducted) for number in numbers]
+    if language == "zh":
+        for place in _costs_of_impairment(numbers):
+            meant[place] = -numbers[place].value
     first = {number.item: value for number, value in reversed(list(zip(numbers, meant, strict=True)))}
     return [
         _fitting_tax(value, first) if number.item == "income_tax" else value
@@ -82,10 +92,35 @@ def _cost(value: Decimal, words: str, item: str, deducted: bool) -> Decimal:
 
 
 def _impairment(value: Decimal, words: str, language: Language) -> Decimal:
-    """A loss is negative. Chinese statements since 2019 say so themselves, "损失以“-”号填列"."""
+    """A loss is negative; Chinese statements since 2019 print it so, for those before see `_costs_of_impairment`."""
     if language == "zh" or _RECOVERY.search(words):
         return value
     return -abs(value)
+
+
+def _costs_of_impairment(numbers: Sequence[Printed]) -> list[int]:
+    """Where impairments stand among the costs, as they did before 2019: there a positive number is a loss.
+
+    A heading that says how losses are marked decides alone. A negative number among the costs is one of them only if
+    the total of costs comes out with it: else the gains between the costs and it may all be blank.
+    """
+    costs: list[int] = []
+    among = False
+    for place, number in enumerate(numbers):
+        if number.item in _COSTS | _GAINS:
+            among = number.item in _COSTS
+        elif number.item not in _IMPAIRMENTS or not among or _FILL_IN.search(number.label):
+            continue
+        elif number.value > 0 or _completes_total(numbers, number):
+            costs.append(place)
+    return costs
+
+
+def _completes_total(numbers: Sequence[Printed], number: Printed) -> bool:
+    total = next((one.value for one in numbers if one.item == "total_operating_cost"), None)
+    parts = {one.item: one.value for one in reversed(numbers) if one.item in _COSTS | _IMPAIRMENTS}
+    parts.pop("interest_expense", None)  # a part of finance expense
+    return total is not None and abs(total - sum(parts.values())) <= _ROUNDING * abs(number.value)
 
 
 def _says_expense(item: str, words: str) -> bool:

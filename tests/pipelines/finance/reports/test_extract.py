@@ -187,6 +187,8 @@ def test_names_of_one_company_are_known_as_such(one: str, other: str, same: bool
         ("FORM 10-K\nAcme, Inc.\n(Exact name of registrant as specified in its charter)\n", "Acme, Inc.", "10-K"),
         ("Form 10-Q/A\nAcme Corp (Exact Name of Registrant", "Acme Corp", "10-Q/A"),
         ("Acme Corporation\nBalance Sheets\n(in thousands)", "Acme Corporation", None),
+        ("1 Sheet\nACME LABS CO.\nBALANCE SHEETS", "ACME LABS CO.", None),
+        ("Acme Holdings, Inc. and its subsidiaries\nIncome statements", "Acme Holdings, Inc.", None),
         ("Balance sheets of the company\nTotal assets 5", None, None),
     ],
 )

@@ -18,6 +18,27 @@ def test_runs_of_spaces_bars_tabs_and_leaders_part_cells() -> None:
     assert cells(text) == [("Cash", "1,200", "1,000"), ("Loans", "300", "200"), ("Total", "1,500", "1,200")]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Year Ended December 31", ("Year Ended December 31",)),
+        ("Year ended December 31, 2022", ("Year ended December 31, 2022",)),
+        ("Sept. 30 2022 2021", ("Sept. 30", "2022", "2021")),
+        ("Balance at December 31 1,234 5", ("Balance at December 31", "1,234", "5")),
+        ("Due in May 1,234 900", ("Due in May", "1,234", "900")),
+    ],
+)
+def test_the_day_of_a_month_is_no_number(line: str, expected: tuple[str, ...]) -> None:
+    rows = cells(f"{line}\na 1,000   2,000\nb 1,000   2,000\nc 1,000   2,000\n")
+    assert tuple(cell.strip() for cell in next(row for row in rows if row[0][0] in line)) == expected
+
+
+def test_a_long_heading_that_ends_with_a_colon_stands_within_its_table() -> None:
+    heading = "Adjustments to reconcile what was earned to the cash that was provided by the activities:"
+    rows = cells(f"Earned     1   2\n{heading}\nWages      3   4\nRents      5   6\n")
+    assert rows == [("Earned", "1", "2"), (heading,), ("Wages", "3", "4"), ("Rents", "5", "6")]
+
+
 def test_prose_is_no_table_and_stands_before_the_next() -> None:
     prose = "In 2020 we sold 5 ships for 20 million, which is more than in any of the ten years before that one.\n"
     document = read_text(prose + "a    1\nb    2\nc    3\n")
