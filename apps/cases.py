@@ -40,11 +40,17 @@ def read_cases(
 
 
 def read_companies(
-    source: Source, manifest: Manifest, *, id_column: str | None = None, where: Mapping[str, str]
+    source: Source,
+    manifest: Manifest,
+    *,
+    id_column: str | None = None,
+    where: Mapping[str, str],
+    most_rows: int = sys.maxsize - 1,
 ) -> Piece:
     """All rows of a table of statements; without a column of companies the row number, from 1, is the id.
 
-    InputError: the file is no good, a column is absent, or `id_column` is not the one that years are joined by.
+    InputError: the file is no good, a column is absent, `id_column` is not the one that years are joined by, or there
+    are more than `most_rows` rows.
     """
     spec, plan = FeatureSpec.from_json(manifest.spec), CompanyPlan.from_json(manifest.about.get("company"))
     if id_column is not None and plan.company is not None and id_column != plan.company:
@@ -54,7 +60,10 @@ def read_companies(
         raise InputError(f"{source.path} has no column {id_column!r} for the ids; it has {', '.join(source.columns)}")
     numbers = plan.headings(source.columns)
     text = [column.name for column in spec.columns if column.kind == "category"] + ([id_column] if id_column else [])
-    chunk = next(read_chunks(source, rows=sys.maxsize, text=text, numbers=numbers, where=where))
+    chunk = next(read_chunks(source, rows=most_rows + 1, text=text, numbers=numbers, where=where))
+    if len(chunk.frame) > most_rows:
+        words = f"more than {most_rows:,} rows, and the years of a company are held together"
+        raise InputError(f"{source.path} has {words}; split it between companies", code="FILE_TOO_LARGE")
     ids = chunk.rows + 1 if id_column is None else chunk.frame[id_column].fillna("")
     return Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=dict(chunk.errors))
 

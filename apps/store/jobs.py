@@ -101,7 +101,8 @@ def submit_score_job(
     if (known := _known_job(db, order, request)) is not None:
         return known
     cut = cut_table(settings, model, job_id, wish, rows_per_chunk)
-    job = _new_job(job_id, "score", model, {**wish, "out": str(out), "notes": cut.notes}, order, request)
+    told = {"out": str(out), "notes": cut.notes, "period": cut.period}
+    job = _new_job(job_id, "score", model, {**wish, **told}, order, request)
     return _accept(db, settings, job, cut, order)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from apps.store import audit
 from apps.store.database import reading, write
-from apps.store.tables import Inspection, Model, Result
+from apps.store.tables import LONGEST_PERIOD, Inspection, Model, Result
 from core.errors import NotFoundError
 
 MAX_PAGE = 500
@@ -23,7 +23,9 @@ _SHIFT = 1_000_000  # bins; makes the cast below round down for negative scores 
 class ScoredCase:
     """One scored case as it is stored: all of score, probability and decision, or an error.
 
-    Each reason is {code, words, words_zh, contribution, feature, value}, strongest first; `contribution` in log-odds.
+    Each reason is {code, words, words_zh, contribution, feature, value}, strongest first; `contribution` in log-odds,
+    None for what stands beside the model (a hard rule, a doubt), which comes first. `period`: of which year the
+    statements of a company are.
     """
 
     case_id: str
@@ -32,6 +34,7 @@ class ScoredCase:
     decision: str | None
     reasons: list[dict[str, Any]] = field(default_factory=list)
     error: str | None = None
+    period: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +62,9 @@ class Bin:
 
 
 def reason_text(reason: Mapping[str, Any]) -> str:
-    """Return a reason as the out file has it: `CODE: words (contribution)`."""
-    return f"{reason['code']}: {reason['words']} ({reason['contribution']:+.2f})"
+    """Return a reason as the out file has it: `CODE: words (contribution)`; a hard rule has no contribution."""
+    push = reason["contribution"]
+    return f"{reason['code']}: {reason['words']}" + ("" if push is None else f" ({push:+.2f})")
 
 
 def save_assessment(db: sqlalchemy.Engine, *, model: Model, case: ScoredCase, actor: str = "local") -> Result:
@@ -187,4 +191,5 @@ def _values(case: ScoredCase) -> dict[str, Any]:
         "decision": case.decision,
         "reasons": case.reasons,
         "error": None if case.error is None else storable(case.error),
+        "period": None if case.period is None else storable(case.period)[:LONGEST_PERIOD],
     }

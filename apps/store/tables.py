@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+LONGEST_PERIOD = 40  # characters
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime on every database; SQLite keeps no zone, so it is put back on reading."""
@@ -75,7 +77,7 @@ class Model(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100))
     version: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(20), comment="credit, inspection")
+    kind: Mapped[str] = mapped_column(String(20), comment="credit, company, inspection")
     state: Mapped[str] = mapped_column(String(20))
     folder: Mapped[str] = mapped_column(Text, comment="the bundle, relative to the home")
     manifest_sha256: Mapped[str] = mapped_column(String(64))
@@ -180,7 +182,7 @@ class Chunk(Base):
 class Result(Base):
     """One scored case. `job_id` is null for a case that came in alone through the gateway.
 
-    Each of `reasons` is {code, words, words_zh, contribution, feature, value}.
+    Each of `reasons` is {code, words, words_zh, contribution, feature, value}; hard rules have no contribution.
     """
 
     __tablename__ = "results"
@@ -201,6 +203,7 @@ class Result(Base):
     reasons: Mapped[list[Any]] = mapped_column(default=list, comment="strongest first")
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(index=True)
+    period: Mapped[str | None] = mapped_column(String(LONGEST_PERIOD), comment="year or day of a company's statements")
 
 
 class Inspection(Base):

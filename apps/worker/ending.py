@@ -85,11 +85,12 @@ def _unknown_images(held: Closing, chunk: Chunk, model: Model) -> dict[int, Judg
 def _write_scores(db: sqlalchemy.Engine, held: Closing, model: Model) -> None:
     with TableWriter(Path(held.params["out"])) as writer:
         for page in closing.rows_in_order(db, Result, held.job_id):
-            writer.write(scores_frame(page, model, reasons=held.params["reasons"]))
+            with_period = held.params.get("period") is not None
+            writer.write(scores_frame(page, model, reasons=held.params["reasons"], with_period=with_period))
         _require_whole(held, writer.rows)
 
 
-def scores_frame(page: Sequence[Any], model: Model, *, reasons: int) -> pd.DataFrame:
+def scores_frame(page: Sequence[Any], model: Model, *, reasons: int, with_period: bool = False) -> pd.DataFrame:
     """Return rows of the results table as scoring writes them, columns in the contract's order."""
     columns: dict[str, Any] = {
         "id": pd.array([row.case_id for row in page], dtype="str"),
@@ -100,6 +101,8 @@ def scores_frame(page: Sequence[Any], model: Model, *, reasons: int) -> pd.DataF
     for k in range(reasons):
         texts = [reason_text(row.reasons[k]) if k < len(row.reasons) else None for row in page]
         columns[f"reason_{k + 1}"] = pd.array(texts, dtype="str")
+    if with_period:
+        columns["period"] = pd.array([row.period for row in page], dtype="str")
     judged = [row.error is None for row in page]
     columns["model"] = pd.array([model.name if good else None for good in judged], dtype="str")
     columns["model_version"] = pd.array([model.version if good else None for good in judged], dtype="Int64")

@@ -87,10 +87,11 @@ def score_company(
     reasons: int = 4,
     reasons_for: Literal["review", "all"] = "review",
     language: Language = "en",
+    only: Sequence[int] | None = None,
 ) -> Scored:
-    """Score the cases of a table; `ids` are of its rows. Rows that are only history have no place in the answer."""
+    """Score the cases of a table; `ids` are of its rows. Rows that are history, or not among `only`, are no cases."""
     plan = CompanyPlan.from_json(engine.bundle.manifest.about.get("company"))
-    derived = derive(frame, plan, row_errors)
+    derived = derive(frame, plan, row_errors, only=only)
     own_ids = [ids[row] for row in derived.row_C]
     wish = Wish(reasons=reasons, reasons_for=reasons_for, language=language)
     scored = score_derived(derived, engine, plan, own_ids, wish)

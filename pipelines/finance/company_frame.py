@@ -7,7 +7,7 @@ that failed were kept for five years and the others for as long as they lasted, 
 R rows of the table, C cases, L years (0: the case's own), F features.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,14 +50,19 @@ class Cases:
 
 
 def derive(
-    frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str] | None = None, at_once: int = ROWS_AT_ONCE
+    frame: pd.DataFrame,
+    plan: CompanyPlan,
+    row_errors: Mapping[int, str] | None = None,
+    at_once: int = ROWS_AT_ONCE,
+    only: Sequence[int] | None = None,
 ) -> Derived:
     """Derive the cases of a table, so many at once. `row_errors` are rows (by position) that could not even be read.
 
+    `only`: rows (by position) that may be cases, where the others are there as history alone.
     InputError: a column that the plan names is absent, or means the same as another.
     """
-    frame = _known(frame, plan)
-    cases = find_cases(frame, plan, row_errors or {})
+    frame = known_columns(frame, plan)
+    cases = find_cases(frame, plan, row_errors or {}, only)
     blocks = [cases.row_LC[:, first : first + at_once] for first in range(0, cases.row_LC.shape[1], at_once)]
     panels = tuple(_panel(frame, plan, block) for block in blocks)
     sizes = tuple(block.shape[1] for block in blocks)
@@ -83,7 +88,9 @@ def with_pairs(derived: Derived, plan: CompanyPlan) -> Derived:
     return replace(derived, frame=pd.concat([derived.frame, made], axis=1))
 
 
-def find_cases(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str]) -> Cases:
+def find_cases(
+    frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str], only: Sequence[int] | None = None
+) -> Cases:
     """Find the cases and the years before them, in the table's order."""
     rows = len(frame)
     errors = dict(row_errors)
@@ -100,6 +107,7 @@ def find_cases(frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, 
         prior_G = rows_before(company_R[at_G], period_R[at_G])
         before_R[at_G] = np.where(prior_G >= 0, at_G[prior_G], -1)
     row_C = np.arange(rows) if plan.cases == "all" else _latest(company_R, period_R, good_R, errors)
+    row_C = row_C if only is None else row_C[np.isin(row_C, only)]
     lags = [row_C]
     for _ in range(YEARS - 1):
         lags.append(np.where(lags[-1] >= 0, before_R[lags[-1]], -1))
@@ -116,7 +124,7 @@ def year_of(period_R: Ints) -> Floats:
     return np.where(period_R < 10_000, period_R, period_R // 10_000).astype(np.float64)
 
 
-def _known(frame: pd.DataFrame, plan: CompanyPlan) -> pd.DataFrame:
+def known_columns(frame: pd.DataFrame, plan: CompanyPlan) -> pd.DataFrame:
     """The frame with figures under their names in formulas. InputError: a figure or key is absent."""
     keys = {column for column in (plan.company, plan.period) if column is not None}
     names = {str(heading): name_of(str(heading), plan.tables) for heading in frame.columns if heading not in keys}

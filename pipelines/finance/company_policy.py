@@ -56,9 +56,7 @@ def cautions(policy: Policy, derived: Derived) -> list[Caution]:
     return found
 
 
-def with_caution(
-    scored: Scored, cautious: Mapping[int, Caution], card: Scorecard, language: Language = "en"
-) -> Scored:
+def with_caution(scored: Scored, cautious: Mapping[int, Caution], card: Scorecard, language: Language = "en") -> Scored:
     """The same cases after the rules, which name cases by position. Cases in error stay as they are."""
     frame = scored.frame.copy()
     places = [column for column in frame.columns if column.startswith("reason_")]
