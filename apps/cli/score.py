@@ -114,17 +114,17 @@ def score(
     if model.kind not in SCORERS:
         words = f"assay score takes {' and '.join(SCORERS)}"
         raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; {words}")
-    if workers and model.kind != "credit":
-        raise InputError(
-            f"the years of a company belong together: a model of kind {model.kind} scores without --workers"
-        )
     if out.exists() and data.exists() and out.samefile(data):
         raise InputError(f"--out {out} is the file of --data and would be overwritten; name another file")
     started = time.monotonic()
     if workers:
-        from apps.store.jobs import submit_score_job  # noqa: PLC0415  (not needed to score here)
+        from apps.store.cutting import refuse_reports  # noqa: PLC0415  (not needed to score here)
+        from apps.store.jobs import submit_score_job  # noqa: PLC0415
         from apps.worker.app import create_celery, require_broker  # noqa: PLC0415
 
+        if company is not None:
+            raise InputError("--company says whose a report is, and --workers is for tables; leave one of them out")
+        refuse_reports(model, data)
         require_broker(create_celery(settings))
         job = submit_score_job(
             db,
