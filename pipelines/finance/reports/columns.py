@@ -7,6 +7,7 @@ from datetime import date
 
 from data.finance.reports import Scope
 from pipelines.finance.reports.periods import Heading, month_end, read_heading, same_day
+from pipelines.finance.reports.rows import MOST_CROWDED, fits_twice, merged
 from pipelines.finance.reports.segments import Number, Row
 
 FULL_YEAR = 12  # months
@@ -64,7 +65,8 @@ def read_columns(rows: Sequence[Row], above: Sequence[str], calendar: Calendar, 
     for place, heading, scope in zip(kept, headings, scopes, strict=True):
         left, right = stretches[place]
         change = _SKIPPED.search(words[place]) is not None and not heading.dates
-        end, months = (None, None) if change else _period(heading, context, calendar, instant, shift)
+        unknown = change or _is_crowded(rows, stretches[place])
+        end, months = (None, None) if unknown else _period(heading, context, calendar, instant, shift)
         columns.append(Column(left, right, end, months, scope, change, usual))
     return tuple(columns)
 
@@ -87,13 +89,14 @@ def _stretches(rows: Sequence[Row]) -> list[tuple[float, float]]:
     numbers = [number for row in rows for number in row.numbers if number.right > 0]  # of negative extent: nowhere
     widths = sorted(number.right - number.left for number in numbers)
     widest = 3 * widths[len(widths) // 2] if widths else 0.0
-    merged: list[tuple[float, float]] = []
-    for left, right in sorted((one.left, one.right) for one in numbers if one.right - one.left <= widest):
-        if merged and left < merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(right, merged[-1][1]))
-        else:
-            merged.append((left, right))
-    return merged
+    return merged((one.left, one.right) for one in numbers if one.right - one.left <= widest)
+
+
+def _is_crowded(rows: Sequence[Row], stretch: tuple[float, float]) -> bool:
+    """Whether several columns run into each other here, so that it cannot be told which period a number is of."""
+    held = [[(one.left, one.right) for one in row.numbers] for row in rows]
+    filled = [extents for extents in held if any(left < stretch[1] and right > stretch[0] for left, right in extents)]
+    return sum(fits_twice(extents, stretch) for extents in filled) > MOST_CROWDED * len(filled)
 
 
 def _words_above(heads: Sequence[Row], stretches: Sequence[tuple[float, float]]) -> list[str]:

@@ -1,8 +1,8 @@
 """Lines of plain text as rows of cells: parted by runs of spaces, tabs, bars, dotted leaders, or where numbers begin.
 
-Where the lines are aligned, cells keep how far they reach across the page. Where one space parts everything, nothing
-is aligned: then only rows with as many numbers as most have are given columns, and the others none, as it cannot be
-known which period a lone number is of.
+Where the lines are aligned, cells keep how far they reach across the page. Where one space parts everything, or the
+columns run into each other, nothing is aligned: then only rows with as many numbers as most have are given columns,
+and the others none, as it cannot be known which period a lone number is of.
 """
 
 import re
@@ -14,7 +14,7 @@ from itertools import accumulate
 
 from pipelines.finance.reports.numbers import read_number
 from pipelines.finance.reports.periods import Heading, read_heading
-from pipelines.finance.reports.rows import TextRow
+from pipelines.finance.reports.rows import MOST_CROWDED, TextRow, fits_twice, merged
 
 LONGEST_LINE = 400  # characters; a longer line is prose
 NOWHERE = (-2.0, -1.0)  # an extent that no column shares
@@ -35,10 +35,20 @@ def to_rows(lines: Sequence[TextRow]) -> tuple[TextRow, ...]:
     """The rows of one table, each given as one cell."""
     rows = [_columns(line) for line in lines]
     numeric = [line for line in lines if is_numeric(line.cells[0])]
-    if 2 * sum(GAP.search(line.cells[0].strip()) is None for line in numeric) <= len(numeric):
+    apart = 2 * sum(GAP.search(line.cells[0].strip()) is None for line in numeric) <= len(numeric)
+    if apart and _are_aligned(rows):
         return tuple(rows)
     usual = Counter(len(_numbers(row)) for row in rows if _numbers(row)).most_common(1)[0][0]
     return tuple(_counted(row, usual) for row in rows)
+
+
+def _are_aligned(rows: Sequence[TextRow]) -> bool:
+    """Whether numbers side by side stand in columns of their own, not one over the other in the next row."""
+    placed = [[row.extents[cell] for cell in _numbers(row)] for row in rows]
+    stretches = merged(extent for extents in placed for extent in extents)
+    several = [extents for extents in placed if len(extents) > 1]
+    crowded = sum(any(fits_twice(extents, stretch) for stretch in stretches) for extents in several)
+    return crowded <= MOST_CROWDED * len(several)
 
 
 def is_numeric(line: str) -> bool:

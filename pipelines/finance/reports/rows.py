@@ -4,6 +4,7 @@
 tables holds the whole document in its order and a title, a unit or a page break between two of them is not lost.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from data.finance.reports import Place
@@ -44,6 +45,30 @@ class TextRow:
         start, end = self.spans[cell] if self.spans else (self.start, self.end)
         element = self.elements[cell] if self.elements else None
         return Place(text=self.cells[cell].strip(), page=self.page, element=element, start=start, end=end)
+
+
+Extent = tuple[float, float]
+MOST_CROWDED = 0.25  # of the rows may have two numbers in one column of the page
+
+
+def merged(extents: Iterable[Extent]) -> list[Extent]:
+    """Stretches of the page, left to right: extents that overlap are one.
+
+    >>> merged([(5, 7), (1, 3), (2, 4)])
+    [(1, 4), (5, 7)]
+    """
+    stretches: list[Extent] = []
+    for left, right in sorted(extents):
+        if stretches and left < stretches[-1][1]:
+            stretches[-1] = (stretches[-1][0], max(right, stretches[-1][1]))
+        else:
+            stretches.append((left, right))
+    return stretches
+
+
+def fits_twice(extents: Iterable[Extent], stretch: Extent) -> bool:
+    """Whether two of the extents lie within the stretch."""
+    return sum(stretch[0] <= left and right <= stretch[1] for left, right in extents) > 1
 
 
 @dataclass(frozen=True, slots=True)

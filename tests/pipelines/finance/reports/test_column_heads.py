@@ -147,3 +147,10 @@ def test_parts_of_revenue_or_cost_without_a_total_are_not_guessed() -> None:
     total = [*rows[:3], row("Total cost of revenue", "30", "20", "10", columns=THREE), *rows[3:]]
     values = read("CONSOLIDATED STATEMENTS OF OPERATIONS, Year Ended December 31,", total, "income")
     assert values["cost_of_revenue", 2022] == 30
+
+
+def test_columns_that_run_into_each_other_give_no_value_under_a_wrong_period() -> None:
+    shifted = [((420.0, 450.0), (452.0, 482.0)), ((440.0, 470.0), (472.0, 502.0)), ((460.0, 490.0), (492.0, 522.0))]
+    heads = [row("", "December 31, 2013", "December 31, 2012", columns=((420.0, 470.0), (480.0, 540.0)))]
+    rows = [row(one.cells[0], *one.cells[-2:], columns=shifted[place % 3]) for place, one in enumerate(BALANCE)]
+    assert read("CONSOLIDATED BALANCE SHEETS", [*heads, *rows], "balance") == {}

@@ -56,6 +56,12 @@ def test_a_lone_number_in_text_without_columns_is_in_none() -> None:
     assert extents["存货"][1] < 0 < extents["货币资金"][0]
 
 
+def test_numbers_without_columns_of_their_own_are_counted() -> None:
+    document = read_text("货币资金    100.00  90.00\n存货          50.00    45.00\n资产总计  150.00  135.00\n")
+    rows = document.tables[0].rows
+    assert {row.extents[1:] for row in rows} == {((10.0, 11.0), (11.0, 12.0))}
+
+
 def test_running_heads_of_json_lines_are_left_out() -> None:
     entries = [("页眉", "某公司"), ("text", "正文"), ("excel", "['货币资金', None, 5]"), ("excel", "['a'")]
     text = "\n".join(json.dumps({"page": 1, "allrow": 1, "type": kind, "inside": inside}) for kind, inside in entries)

@@ -238,6 +238,29 @@ def test_a_contents_list_and_a_mention_are_no_statement() -> None:
     assert recognise(page(contents), "zh") == {}
 
 
+OLD = """合并利润表
+2016年1—12月
+单位：元
+项目                附注        本期发生额        上期发生额
+一、营业总收入                       1,300             1,200
+二、营业总成本                       1,120               990
+其中：营业成本                       1,000               900
+      管理费用                         100               100
+      资产减值损失     七、6             20               -10
+加：投资收益（损失以“－”号填列）      15                 5
+三、营业利润（亏损以“－”号填列）     195               215
+四、利润总额（亏损总额以“－”号填列） 195               215
+五、净利润（净亏损以“－”号填列）     150               160
+"""
+
+
+def test_impairments_among_the_costs_of_an_old_statement_are_losses_and_reversals_gains() -> None:
+    document = read_text(OLD)
+    assert value(document, "income", "asset_impairment", date(2016, 12, 31)) == -20
+    assert value(document, "income", "asset_impairment", date(2015, 12, 31)) == 10
+    assert value(document, "income", "investment_income", date(2016, 12, 31)) == 15
+
+
 @pytest.mark.realdata
 @pytest.mark.parametrize("name", ["002099_2019.html", "300617_2019.html", "300617_2019.txt"])
 def test_the_numbers_known_of_real_reports_are_bound_to_item_period_and_unit(realdata: Path, name: str) -> None:
