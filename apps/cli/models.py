@@ -23,7 +23,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help="The model re
 Name = Annotated[str, typer.Argument(help="NAME (its champion) or NAME@VERSION")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
-HEADLINES = {"credit": ("auc", "ks", "ece"), "inspection": ("image_auroc", "aupro", "f1")}
+LONGEST_CELL = 160
+HEADLINES = {"credit": ("auc", "ks", "ece"), "company": ("auc", "ks", "ece"), "inspection": ("image_auroc", "aupro", "f1")}
 
 
 @app.command(name="list")
@@ -167,4 +168,5 @@ def _headline(model: Model) -> str:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    words = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return words if len(words) <= LONGEST_CELL else f"{words[:LONGEST_CELL]} ... ({len(words)} characters; --json)"
