@@ -24,7 +24,11 @@ Name = Annotated[str, typer.Argument(help="NAME (its champion) or NAME@VERSION")
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 
 LONGEST_CELL = 160
-HEADLINES = {"credit": ("auc", "ks", "ece"), "company": ("auc", "ks", "ece"), "inspection": ("image_auroc", "aupro", "f1")}
+HEADLINES = {
+    "credit": ("auc", "ks", "ece"),
+    "company": ("auc", "ks", "ece"),
+    "inspection": ("image_auroc", "aupro", "f1"),
+}
 
 
 @app.command(name="list")
