@@ -10,13 +10,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, chain
 
 from pipelines.finance.reports.numbers import read_number
 from pipelines.finance.reports.periods import Heading, read_heading
 from pipelines.finance.reports.rows import MOST_CROWDED, TextRow, fits_twice, merged
 
 LONGEST_LINE = 400  # characters; a longer line is prose
+NEARBY = 4  # rows above and below, by which it is told whether columns are aligned
 NOWHERE = (-2.0, -1.0)  # an extent that no column shares
 GAP = re.compile(r"[\t|│┃\u3000]+|[ \xa0]{2,}|\.{3,}|…{2,}|(?:\. ){3,}")
 _AMOUNT = r"(?:[(（\-－—–]?\s?[$¥￥€£]?\s?[(（]?\d[\d,，.．]*[)）%％\-]{0,2}|[$¥￥€£]?\s?[-—–－]{1,2}(?=\s|$))"
@@ -43,11 +44,16 @@ def to_rows(lines: Sequence[TextRow]) -> tuple[TextRow, ...]:
 
 
 def _are_aligned(rows: Sequence[TextRow]) -> bool:
-    """Whether numbers side by side stand in columns of their own, not one over the other in the next row."""
+    """Whether numbers stand in columns of their own, not the first of one row over the second of a row nearby.
+
+    Only nearby rows are compared: two statements may follow each other, each with columns of its own.
+    """
     placed = [[row.extents[cell] for cell in _numbers(row)] for row in rows]
-    stretches = merged(extent for extents in placed for extent in extents)
     several = [extents for extents in placed if len(extents) > 1]
-    crowded = sum(any(fits_twice(extents, stretch) for stretch in stretches) for extents in several)
+    crowded = 0
+    for place, extents in enumerate(several):
+        near = several[max(0, place - NEARBY) : place + NEARBY + 1]
+        crowded += any(fits_twice(extents, stretch) for stretch in merged(chain.from_iterable(near)))
     return crowded <= MOST_CROWDED * len(several)
 
 

@@ -62,6 +62,13 @@ def test_numbers_without_columns_of_their_own_are_counted() -> None:
     assert {row.extents[1:] for row in rows} == {((10.0, 11.0), (11.0, 12.0))}
 
 
+def test_two_statements_that_follow_each_other_each_have_columns_of_their_own() -> None:
+    first = "".join(f"land         {place},000,000    {place},500,000\n" for place in range(1, 10))
+    second = "".join(f"boats   {place},000,000    {place},500,000\n" for place in range(1, 10))
+    rows = read_text(f"{first}Second\n{second}").tables[0].rows
+    assert {row.extents[-1] for row in rows if len(row.cells) == 3} == {(26.0, 35.0), (21.0, 30.0)}
+
+
 def test_running_heads_of_json_lines_are_left_out() -> None:
     entries = [("页眉", "某公司"), ("text", "正文"), ("excel", "['货币资金', None, 5]"), ("excel", "['a'")]
     text = "\n".join(json.dumps({"page": 1, "allrow": 1, "type": kind, "inside": inside}) for kind, inside in entries)
