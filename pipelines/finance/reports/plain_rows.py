@@ -8,16 +8,16 @@ and the others none, as it cannot be known which period a lone number is of.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, chain
 
 from pipelines.finance.reports.numbers import read_number
 from pipelines.finance.reports.periods import Heading, read_heading
-from pipelines.finance.reports.rows import MOST_CROWDED, TextRow, fits_twice, merged
+from pipelines.finance.reports.rows import MOST_CROWDED, Extent, TextRow, fits_twice, merged
 
 LONGEST_LINE = 400  # characters; a longer line is prose
-NEARBY = 4  # rows above and below, by which it is told whether columns are aligned
+NEARBY = 10  # rows above, and as many below, by which it is told whether columns are aligned
 NOWHERE = (-2.0, -1.0)  # an extent that no column shares
 GAP = re.compile(r"[\t|│┃\u3000]+|[ \xa0]{2,}|\.{3,}|…{2,}|(?:\. ){3,}")
 _AMOUNT = r"(?:[(（\-－—–]?\s?[$¥￥€£]?\s?[(（]?\d[\d,，.．]*[)）%％\-]{0,2}|[$¥￥€£]?\s?[-—–－]{1,2}(?=\s|$))"
@@ -46,15 +46,19 @@ def to_rows(lines: Sequence[TextRow]) -> tuple[TextRow, ...]:
 def _are_aligned(rows: Sequence[TextRow]) -> bool:
     """Whether numbers stand in columns of their own, not the first of one row over the second of a row nearby.
 
-    Only nearby rows are compared: two statements may follow each other, each with columns of its own.
+    Rows near above and near below count by themselves: a statement may begin between them, with columns of its own.
     """
     placed = [[row.extents[cell] for cell in _numbers(row)] for row in rows]
     several = [extents for extents in placed if len(extents) > 1]
     crowded = 0
     for place, extents in enumerate(several):
-        near = several[max(0, place - NEARBY) : place + NEARBY + 1]
-        crowded += any(fits_twice(extents, stretch) for stretch in merged(chain.from_iterable(near)))
-    return crowded <= MOST_CROWDED * len(several)
+        above, below = several[max(0, place - NEARBY) : place], several[place + 1 : place + 1 + NEARBY]
+        crowded += all(_is_crowded(extents, near) for near in (above, below) if near)
+    return len(several) < 2 or crowded <= MOST_CROWDED * len(several)
+
+
+def _is_crowded(extents: Sequence[Extent], near: Iterable[Sequence[Extent]]) -> bool:
+    return any(fits_twice(extents, stretch) for stretch in merged(chain(extents, *near)))
 
 
 def is_numeric(line: str) -> bool:
