@@ -50,8 +50,8 @@ async def body_chunks(request: Request, limit_bytes: int, limits: Limits) -> Asy
             yield chunk
 
 
-async def read_json(request: Request, kind: type[M], limits: Limits) -> M:
-    """Read a JSON body into `kind`, which must forbid unknown fields.
+async def read_json(request: Request, kind: type[M], limits: Limits, limit_bytes: int | None = None) -> M:
+    """Read a JSON body of at most `limit_bytes` (None: the usual) into `kind`, which must forbid unknown fields.
 
     Raises:
         Problem: 415 for another content type, 413 or 408 as `body_chunks`, 400 for what is no JSON,
@@ -59,7 +59,7 @@ async def read_json(request: Request, kind: type[M], limits: Limits) -> M:
     """
     require_type(request, "application/json")
     content = bytearray()
-    async for chunk in body_chunks(request, limits.json_bytes, limits):
+    async for chunk in body_chunks(request, limit_bytes or limits.json_bytes, limits):
         content += chunk
     try:
         return kind.model_validate(parse_json(bytes(content), depth=limits.json_depth))

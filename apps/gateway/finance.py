@@ -1,57 +1,59 @@
-"""`POST /v1/assessments`: one application for credit, scored in this process, kept, answered with its reasons."""
+"""`POST /v1/assessments`: one application for credit or one company, scored here, kept, answered with its reasons."""
 
 import time
 import uuid
-from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Collection
+from dataclasses import asdict, replace
+from typing import Annotated, Any, Literal, cast
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from apps.gateway.bodies import read_json
+from apps.gateway.company import to_company_case
+from apps.gateway.evidence import LONGEST_TEXT, Cell, ColumnName, statements_schema
 from apps.gateway.keys import Caller, caller_of
-from apps.gateway.models import ModelReference, open_engine, resolve_kind
+from apps.gateway.models import ModelReference, open_engine, resolve_reference
 from apps.gateway.problems import Problem, problem_responses
 from apps.gateway.state import Gateway, gateway_of
-from apps.store.results import ScoredCase, save_assessment
+from apps.scored import to_cases
+from apps.store.results import ScoredCase, reason_text, save_assessment
 from core.runtime.engine import Engine
 from data.records import LoanCase
-from pipelines.finance.score import Score, score
+from pipelines.finance.company import Wish
+from pipelines.finance.company_request import score_case
+from pipelines.finance.score import score
+from pipelines.finance.scorecard import Decision
 
 REASONS = 4
-LONGEST_CELL = 2_000
 JSON = "application/json"
-NOT_YET = ("statements", "report_text", "transactions")
+NOT_JUDGED = {"credit": ("statements", "report_text", "transactions"), "company": ("transactions",)}
+
+REPORT_TEXT = {
+    "type": ["string", "null"],
+    "default": None,
+    "description": f"company models: text of the report, English or Chinese, at most {LONGEST_TEXT} bytes in UTF-8",
+}
 
 router = APIRouter(prefix="/v1", tags=["finance"])
 
 
-def _plain(value: Any) -> Any:
-    """A cell of a table; the model's own gate decides what it allows there."""
-    if isinstance(value, str) and len(value) > LONGEST_CELL:
-        raise ValueError(f"a text may have {LONGEST_CELL} characters")
-    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise ValueError("a text must be whole Unicode, without halves of surrogate pairs")
-    if value is not None and not isinstance(value, str | int | float | bool):
-        raise ValueError("a text, a number, true, false or null is allowed")
-    return value
-
-
-Cell = Annotated[
-    Any, AfterValidator(_plain), WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
-]  # fmt: skip
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
 class AssessmentRequest(BaseModel):
-    """`application` holds the columns that the model was trained on, by name; null means missing."""
+    """`application` holds the columns that the model was trained on, by name; null means missing.
+
+    A company model may have `statements` in its place: years (the latest is judged, the others are its history) under
+    the headings of the training table or the names of the items, each with the model's column of periods or
+    `period_end`; or the `statements` of `assay report extract --json`. `report_text` is the text of the report.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     model: ModelReference
-    application: dict[ColumnName, Cell] = Field(min_length=1, max_length=2_000)
-    statements: Any = Field(default=None, description="not judged yet: null")
-    report_text: Any = Field(default=None, description="not judged yet: null")
+    application: dict[ColumnName, Cell] = Field(
+        default_factory=dict, max_length=2_000, description="may be left out where a company's statements are given"
+    )
+    statements: Annotated[Any, WithJsonSchema(statements_schema())] = None
+    report_text: Annotated[Any, WithJsonSchema(REPORT_TEXT)] = None
     transactions: Any = Field(default=None, description="not judged yet: null")
 
 
@@ -96,25 +98,28 @@ async def post_assessment(
     caller: Annotated[Caller, Depends(caller_of)],
 ) -> AssessmentAnswer:
     gateway.judges.refuse_when_full()
-    asked = await read_json(request, AssessmentRequest, gateway.limits)
-    refuse_what_is_not_judged_yet(asked)
+    limits = gateway.limits
+    asked = await read_json(request, AssessmentRequest, limits, limits.assessment_bytes)
     return await gateway.judges.run(lambda queue_ms: assess(gateway, asked, caller, queue_ms))
 
 
 def assess(gateway: Gateway, asked: AssessmentRequest, caller: Caller, queue_ms: float) -> AssessmentAnswer:
-    """Score an application, keep it, and answer.
+    """Score an application or a company, keep it, and answer.
 
     Raises:
-        Problem: the model is unusable or of another kind.
+        Problem: the model is unusable or of another kind, or the evidence is not of the kind that it judges.
         NotFoundError: there is no such model.
-        InputError: the application lacks columns of the model.
+        InputError: columns of the model are absent.
     """
-    model = resolve_kind(gateway.db, asked.model, "credit")
+    model = resolve_reference(gateway.db, asked.model)
+    if model.kind not in _JUDGES:
+        words = f"the model {asked.model} is of kind {model.kind}; this call needs {' or '.join(_JUDGES)}"
+        raise Problem(422, "WRONG_KIND", words)
+    refuse_what_is_not_judged(asked, model.kind)
     engine = open_engine(gateway.settings, model)
     started = time.perf_counter()
-    scored = score(to_case(asked, engine), engine, reasons=REASONS)
+    case, warnings = _JUDGES[model.kind](asked, engine)
     model_ms = (time.perf_counter() - started) * 1000
-    case = to_scored_case(scored)
     save_assessment(gateway.db, model=model, case=case, actor=caller.actor)
     gateway.telemetry.decisions.labels("finance", case.decision or "error").inc()
     gateway.telemetry.judge_seconds.labels("finance").observe(model_ms / 1000)
@@ -123,20 +128,22 @@ def assess(gateway: Gateway, asked: AssessmentRequest, caller: Caller, queue_ms:
         id=case.case_id,
         score=case.score,
         probability=case.probability,
-        decision=scored.decision,
+        decision=cast(Decision | None, case.decision),
         reasons=case.reasons,
         attribution=engine.attribution,
         model=model.name,
         model_version=model.version,
         error=case.error,
-        warnings=sorted(scored.warnings),
+        warnings=sorted(warnings),
         latency_ms=Latency(queue=round(queue_ms, 2), model=round(model_ms, 2), total=round(queue_ms + model_ms, 2)),
     )
 
 
-def to_scored_case(scored: Score) -> ScoredCase:
-    """What is kept and answered."""
-    return ScoredCase(
+def _credit(asked: AssessmentRequest, engine: Engine) -> tuple[ScoredCase, Collection[str]]:
+    if not asked.application:
+        raise Problem(422, "INVALID_REQUEST", "/application: a credit model needs at least one column")
+    scored = score(to_case(asked, engine), engine, reasons=REASONS)
+    case = ScoredCase(
         case_id=scored.case_id,
         score=scored.points,
         probability=scored.probability,
@@ -144,6 +151,21 @@ def to_scored_case(scored: Score) -> ScoredCase:
         reasons=[asdict(reason) | {"text": str(reason)} for reason in scored.reasons],
         error=scored.error,
     )
+    return case, scored.warnings
+
+
+def _company(asked: AssessmentRequest, engine: Engine) -> tuple[ScoredCase, Collection[str]]:
+    company = to_company_case(asked.application, asked.statements, asked.report_text, engine)
+    scored = score_case(company, engine, Wish(reasons=REASONS, reasons_for="all"))
+    (case,) = to_cases(scored, reasons=REASONS)
+    reasons = [reason | {"text": reason_text(reason)} for reason in case.reasons]
+    return replace(case, reasons=reasons), scored.warnings
+
+
+_JUDGES: dict[str, Callable[[AssessmentRequest, Engine], tuple[ScoredCase, Collection[str]]]] = {
+    "credit": _credit,
+    "company": _company,
+}
 
 
 def to_case(asked: AssessmentRequest, engine: Engine) -> LoanCase:
@@ -155,12 +177,12 @@ def to_case(asked: AssessmentRequest, engine: Engine) -> LoanCase:
     return LoanCase(case_id=str(given) if given not in (None, "") else uuid.uuid4().hex, application=asked.application)
 
 
-def refuse_what_is_not_judged_yet(asked: AssessmentRequest) -> None:
+def refuse_what_is_not_judged(asked: AssessmentRequest, kind: str) -> None:
     """Evidence that would be ignored must not look as if it had been weighed. Raises Problem 422."""
-    sent = [name for name in NOT_YET if getattr(asked, name) is not None]
+    sent = [name for name in NOT_JUDGED[kind] if getattr(asked, name) is not None]
     if sent:
         raise Problem(
             422,
             "NOT_SUPPORTED",
-            f"{' and '.join(sent)} cannot be judged by this version; leave the field out or send null",
+            f"{' and '.join(sent)} cannot be judged by a model of kind {kind}; leave the field out or send null",
         )

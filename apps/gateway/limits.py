@@ -18,6 +18,7 @@ class Limits:
     """Bounds of one gateway process; what passes them is refused, never cut short."""
 
     json_bytes: int = 2 * 2**20  # a JSON body
+    assessment_bytes: int = 8 * 2**20  # one that may hold the text of a report
     image_bytes: int = 64 * 2**20  # a picture as uploaded
     table_bytes: int = 2 * 2**30  # a table for a batch
     field_bytes: int = 1_000  # one text field of a form
@@ -33,6 +34,7 @@ class Limits:
     def __post_init__(self) -> None:
         for name in (
             "json_bytes",
+            "assessment_bytes",
             "image_bytes",
             "table_bytes",
             "field_bytes",

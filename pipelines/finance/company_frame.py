@@ -155,8 +155,10 @@ def _panel(frame: pd.DataFrame, plan: CompanyPlan, row_LC: Ints) -> Panel:
     case_R = np.broadcast_to(np.arange(row_LC.shape[1]), row_LC.shape)[there_LC]
     year_R = np.broadcast_to(LAST_YEAR - np.arange(len(row_LC))[:, None], row_LC.shape)[there_LC]
     table = frame[list(plan.figures)].iloc[row_LC[there_LC]].reset_index(drop=True)
-    table["case"], table["year"] = case_R, year_R
-    return make_panel(table, company="case", period="year", unit=plan.unit, tables=plan.tables)
+    keys = pd.DataFrame({"case": case_R, "year": year_R})
+    return make_panel(
+        pd.concat([table, keys], axis=1), company="case", period="year", unit=plan.unit, tables=plan.tables
+    )
 
 
 def _periods(column: pd.Series, errors: dict[int, str]) -> Ints:

@@ -15,7 +15,7 @@ from apps.settings import Settings
 from apps.store.database import open_database
 from apps.store.keys import add_key
 from apps.store.models import register
-from tests.apps.gateway.small_house import House, register_tiles, train_loans
+from tests.apps.gateway.small_house import House, register_tiles, train_firms, train_loans
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def limits() -> Limits:
 
 @dataclass(frozen=True)
 class Template:
-    """A home with a key and two models, made once; each test works in a copy."""
+    """A home with a key and three models, made once; each test works in a copy."""
 
     home: Path
     key: str
@@ -40,6 +40,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     register_tiles(settings)
     train_loans(settings.home / "draft")
     register(db, settings, settings.home / "draft", "loans")
+    train_firms(settings.home / "draft-firms")
+    register(db, settings, settings.home / "draft-firms" / "bundle", "firms")
     db.dispose()
     return Template(home=settings.home, key=secret)
 

@@ -18,7 +18,10 @@ from apps.settings import Settings
 from apps.store.database import open_database
 from apps.store.models import register
 from core.runtime.bundle import write_bundle
+from pipelines.finance.company import train_company
+from pipelines.finance.company_plan import CompanyOptions
 from pipelines.finance.credit import CreditOptions, train_credit
+from tests.pipelines.finance.company_samples import KEYS, make_companies
 
 
 def spot_finder() -> bytes:
@@ -104,6 +107,24 @@ def train_loans(folder: Path) -> None:
     options = CreditOptions(target="default", id_column="loan_id", name="loans")
     with threadpool_limits(limits=1):  # spinning threads on a busy machine make seconds of it
         train_credit(loans(1200), loans(500, seed=8), options, folder, lambda share, words: None)
+
+
+POLICY = """name,kind,version,valid_from,priority,condition,action,floor,if_missing,en,zh
+deep_in_debt,knock_out,1,2020-01-01,1,total_liabilities > 0.8 * total_assets,decline,,ignore,"Debt of {total_liabilities:,.0f}","负债{total_liabilities:,.0f}"
+going_concern,policy,1,2020-01-01,2,text_going_concern_doubt == 1,decline,,ignore,The report doubts that the company goes on,报告对持续经营存疑
+"""  # noqa: E501
+
+
+def train_firms(folder: Path) -> None:
+    """Train a company model with hard rules on generated statements and write its bundle to `folder`/bundle."""
+    folder.mkdir(parents=True)
+    policy = folder / "policy.csv"
+    policy.write_text(POLICY, encoding="utf-8")
+    options = CompanyOptions(**KEYS, policy=policy, name="firms")
+    with threadpool_limits(limits=1):
+        train_company(
+            make_companies(0, 120), make_companies(1, 80), options, folder / "bundle", lambda share, words: None
+        )
 
 
 def picture(spot: bool = False, *, size: tuple[int, int] = (96, 64), kind: str = "PNG") -> bytes:

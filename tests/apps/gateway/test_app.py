@@ -75,6 +75,7 @@ def test_health_needs_no_key_and_tells_no_secrets(house: House) -> None:
 def test_a_valid_key_opens_the_rest(house: House) -> None:
     models = house.client.get("/v1/models", headers=house.headers).json()["models"]
     assert [(entry["name"], entry["version"], entry["state"]) for entry in models] == [
+        ("firms", 1, "champion"),
         ("loans", 1, "champion"),
         ("tiles", 1, "champion"),
     ]
