@@ -31,6 +31,7 @@ from data.tables import TableWriter, open_source
 from pipelines.finance.company import Wish, score_company, score_reports
 from pipelines.finance.score import Scored, score_table
 
+MOST_WARNINGS = 12  # that are told one by one
 BIN_POINTS = 20.0
 ROWS_AT_ONCE = 50_000
 
@@ -227,8 +228,10 @@ def _tell(data: Path, notes: Sequence[str], totals: Totals, engine: Engine) -> N
     if totals.extra:
         listed = [f"{name} (the target)" if name == target else name for name in totals.extra]
         note(f"columns the model does not use, ignored: {', '.join(listed)}")
-    for warning, rows in totals.warnings.items():
+    for warning, rows in totals.warnings.most_common(MOST_WARNINGS):
         note(f"{warning}: {rows} rows")
+    if len(totals.warnings) > MOST_WARNINGS:
+        note(f"and {len(totals.warnings) - MOST_WARNINGS} more kinds of warnings; --json lists them")
 
 
 def _report(model: Model, out: Path, summary: dict[str, Any], how: str, seconds: float, as_json: bool) -> None:
