@@ -14,6 +14,7 @@ from pipelines.finance.reports.pdf_titles import titles_among
 
 MIN_NUMBER_LINES = 5
 TABLE_SHARE = 0.3
+HEAD_LINES, HEAD_NUMBER_LINES = 5, 2  # lines at the head of a page, a running title among them
 MIN_KEYS = 2
 MIN_KEYS_UNTITLED = 5
 MAX_RUN_PAGES = 10
@@ -83,9 +84,11 @@ class PageSigns:
 
     @property
     def is_tabular(self) -> bool:
-        """Whether a good part of the lines hold amounts: a statement's last page may have only a few lines."""
-        lines = sum(bool(line.strip()) for line in self.text.splitlines())
-        return self.number_lines >= MIN_NUMBER_LINES or self.number_lines >= TABLE_SHARE * max(1, lines)
+        """Whether a good part of the lines hold amounts, or those at its head: a statement's last page may have few."""
+        lines = [line for line in self.text.splitlines() if line.strip()]
+        if self.number_lines >= MIN_NUMBER_LINES or self.number_lines >= TABLE_SHARE * max(1, len(lines)):
+            return True
+        return sum(_NUMBER.search(line + " ") is not None for line in lines[:HEAD_LINES]) >= HEAD_NUMBER_LINES
 
     @cached_property
     def keys(self) -> Mapping[StatementName, int]:

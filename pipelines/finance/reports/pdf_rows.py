@@ -59,13 +59,14 @@ def rows_of(lines: Sequence[Line], known: Sequence[Column] = ()) -> tuple[tuple[
     """
     body = [line for line in lines if not _is_page_number(line)]
     columns = find_columns(body)
-    if not columns and len(body) <= MAX_REST_LINES:
+    borrowed = not columns
+    if borrowed and len(body) <= MAX_REST_LINES:
         columns = tuple(known)
     if not columns:
         return tuple(text_row(line) for line in lines), ()
     cut = [cut_line(line, columns) for line in lines]
     data = [place for place, one in enumerate(cut) if one.values and lines[place] in body]
-    if not data or (columns == tuple(known) and data[0] > MAX_LINES_ABOVE_REST):
+    if not data or (borrowed and data[0] > MAX_LINES_ABOVE_REST):
         return tuple(text_row(line) for line in lines), ()
     first, last = _with_headings(cut, data[0], columns), _with_label(cut, data[-1], columns)
     rows = (
