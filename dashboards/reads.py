@@ -217,6 +217,15 @@ def rule(model: ModelLine) -> dict[str, float]:
     return {name: float(value) for name, value in told.items() if isinstance(value, int | float)}
 
 
+def company_plan(model: ModelLine) -> dict[str, Any]:
+    """How a company model reads a table (its columns of companies and periods, ...); empty as above."""
+    try:
+        told = bundle(model).manifest.about.get("company")
+    except AssayError:
+        return {}
+    return dict(told) if isinstance(told, dict) else {}
+
+
 def stored(key: str) -> bytes:
     """The bytes of an object. NotFoundError when it is gone."""
     return open_objects(load_settings()).get(key)

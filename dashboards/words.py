@@ -1,18 +1,19 @@
 """Every word that a page shows, in English and Chinese. No Streamlit here, so that figures can use it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from dashboards.inspection.words import WORDS as INSPECTION
 from dashboards.operations.words import WORDS as OPERATIONS
+from dashboards.risk.company_words import COMPANY
 from dashboards.risk.words import WORDS as RISK
 
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
 
 COMMON: Final[dict[str, tuple[str, str]]] = {
     "language": ("Language", "语言"),
-    "risk": ("Credit risk", "信用风险"),
+    "risk": ("Risk", "风险"),
     "inspection": ("Inspection", "工业检测"),
     "operations": ("Operations", "运行"),
     "portfolio": ("Portfolio", "资产组合"),
@@ -72,22 +73,31 @@ COMMON: Final[dict[str, tuple[str, str]]] = {
 }
 
 WORDS: Final = COMMON | RISK | INSPECTION | OPERATIONS
+OWN: Final = {"company": COMPANY}
 
 
 @dataclass(frozen=True)
 class Words:
-    """The words of one language; `Words("zh")("portfolio")` is "资产组合"."""
+    """The words of one language; `Words("zh")("portfolio")` is "资产组合".
+
+    `kind` is the kind of model that is spoken of, where that has words of its own for some things.
+    """
 
     language: str
+    kind: str = ""
 
     def __post_init__(self) -> None:
         if self.language not in LANGUAGES:
             raise ValueError(f"language must be one of {', '.join(LANGUAGES)}, got {self.language!r}")
 
     def __call__(self, key: str, **values: object) -> str:
-        english, chinese = WORDS[key]
+        english, chinese = OWN.get(self.kind, {}).get(key) or WORDS[key]
         text = chinese if self.language == "zh" else english
         return text.format(**values) if values else text
+
+    def about(self, kind: str) -> "Words":
+        """The words for models of a kind."""
+        return replace(self, kind=kind)
 
     def known(self, key: str) -> str:
         """The word for `key`, or `key` itself where there is none (names of metrics that others made)."""

@@ -13,7 +13,7 @@ from dashboards.marks import signed
 from dashboards.reads import EvaluationLine, ModelLine
 from dashboards.words import Words, utc
 
-MAIN_METRIC: Final = {"credit": "auc", "inspection": "image_auroc"}
+MAIN_METRIC: Final = {"credit": "auc", "company": "auc", "inspection": "image_auroc"}
 
 
 def show() -> None:
@@ -125,7 +125,8 @@ def _facts(model: ModelLine, words: Words) -> None:
         return
     st.caption(f":material/verified: {words('bundle_good')}")
     facts = {words("folder"): model.folder, words("manifest"): model.manifest_sha256}
-    facts |= {words.known(name): _told(value) for name, value in bundle.manifest.about.items()}
+    facts |= _of_company(bundle.manifest.about.get("company"), words)
+    facts |= {words.known(name): _told(value) for name, value in bundle.manifest.about.items() if name != "company"}
     _pairs(facts, words)
     if bundle.manifest.decision:
         st.markdown(f"**{words('decision_rule')}**")
@@ -135,6 +136,23 @@ def _facts(model: ModelLine, words: Words) -> None:
         st.caption(plain.markdown(" ".join(sentences)))
     _files(bundle, words)
     _features(bundle, words)
+
+
+def _of_company(plan: Any, words: Words) -> dict[str, str]:
+    """How a company model reads a table, in a few lines: its rules alone would fill pages."""
+    if not isinstance(plan, Mapping):
+        return {}
+    policy = plan.get("policy") or {}
+    rules = [str(rule["name"]) for rule in policy.get("rules", [])]
+    told = {
+        "company_column": plan.get("company"),
+        "period_column": plan.get("period"),
+        "cases_are": words.known(f"cases_{plan.get('cases')}"),
+        "unit": f"{plan.get('unit', 1):g} {plan.get('currency') or ''}".strip(),
+        "figures_read": len(plan.get("figures", ())),
+        "hard_rules_held": f"{len(rules)}: {', '.join(rules)}" if rules else None,
+    }
+    return {words(name): str(value or "–") for name, value in told.items()}
 
 
 def _pairs(facts: Mapping[str, str], words: Words) -> None:

@@ -1,6 +1,7 @@
 """One case: its decision, what pushed it there, where it lies among others, and its other runs."""
 
 import math
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -28,6 +29,7 @@ def show() -> None:
         return
     models = {model.id: model for model in reads.models()}
     run = next((run for run in runs if str(run.id) == st.query_params.get("run")), runs[0])
+    words = words.about(models[run.model_id].kind)
     _verdict(run, models[run.model_id], words)
     _others(runs, run, models, words)
 
@@ -44,7 +46,7 @@ def _start(words: Words) -> None:
         for place, line in zip(st.columns(4), doubtful[columns_of : columns_of + 4], strict=False):
             with place.container(border=True):
                 frame.badge(line.outcome, words)
-                label = f"{plain.markdown(line.case_id)} · {plain.percent(line.probability)}"
+                label = f"{plain.markdown(line.name)} · {plain.percent(line.probability)}"
                 frame.link("risk/case.py", label, case=line.case_id, run=str(line.id))
 
 
@@ -56,9 +58,11 @@ def _verdict(run: CaseLine, model: ModelLine, words: Words) -> None:
         right.error(words("not_scored", error=plain.markdown(run.error or "–")), icon=":material/block:")
         return
     with right:
-        if run.reasons:
+        if run.rules:
+            _rules(run, words)
+        if run.pushes:
             _waterfall(run, model, words)
-        else:
+        elif not run.rules:
             st.info(words("no_reasons"), icon=":material/info:")
     if run.reasons:
         st.subheader(words("reasons"), anchor=False)
@@ -69,10 +73,22 @@ def _verdict(run: CaseLine, model: ModelLine, words: Words) -> None:
         )
 
 
+def _rules(run: CaseLine, words: Words) -> None:
+    """Hard rules that fired and doubts about the figures: words without a push."""
+    st.subheader(words("hard_rules"), anchor=False)
+    for reason in run.rules:
+        told = f"{plain.markdown(cases.reason_words(reason, words))}  `{reason.get('code', '')}`"
+        st.markdown(f":material/gavel: {told}")
+    more = words("hard_rules_floor") if run.pushes else words("hard_rules_alone")
+    st.caption(f"{words('hard_rules_note')} {more}")
+
+
 def _facts(run: CaseLine, model: ModelLine, words: Words) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(plain.markdown(run.case_id), anchor=False, width="content")
         frame.badge(run.outcome, words)
+        if run.period is not None:
+            st.caption(words("of_period", period=plain.markdown(run.period)), width="content")
     cards = frame.cards()
     frame.card(cards, words("score_points"), plain.number(run.score, 0), words("safer"))
     odds = None
@@ -102,7 +118,7 @@ def _place(run: CaseLine, words: Words) -> None:
 
 def _waterfall(run: CaseLine, model: ModelLine, words: Words) -> None:
     assert run.probability is not None  # a case without one never comes here
-    steps = [Step(label=_label(reason, words), push=float(reason["contribution"])) for reason in run.reasons]
+    steps = [Step(label=_label(reason, words), push=float(reason["contribution"])) for reason in run.pushes]
     probability = min(max(run.probability, 1e-9), 1 - 1e-9)
     base = math.log(probability / (1 - probability)) - sum(step.push for step in steps)
     st.subheader(words("waterfall_title"), anchor=False)
@@ -132,17 +148,25 @@ def _value(value: object, words: Words) -> str:
 
 
 def _reasons(run: CaseLine, words: Words) -> pd.DataFrame:
-    def effect(push: float) -> str:
+    def effect(push: float | None) -> str:
+        if push is None:
+            return f"■ {words('adds_caution')}"
         return f"▶ {words('raises')}" if push >= 0 else f"◀ {words('lowers')}"
+
+    def value(reason: dict[str, Any]) -> str:
+        return "–" if reason.get("contribution") is None else _value(reason.get("value"), words)
+
+    def push(reason: dict[str, Any]) -> str:
+        return "–" if reason.get("contribution") is None else f"{float(reason['contribution']):+.3f}"
 
     return pd.DataFrame(
         {
             words("reason"): [cases.reason_words(reason, words) for reason in run.reasons],
-            words("value"): [_value(reason.get("value"), words) for reason in run.reasons],
-            words("effect"): [effect(float(reason["contribution"])) for reason in run.reasons],
-            words("contribution"): [f"{float(reason['contribution']):+.3f}" for reason in run.reasons],
+            words("value"): [value(reason) for reason in run.reasons],
+            words("effect"): [effect(reason.get("contribution")) for reason in run.reasons],
+            words("contribution"): [push(reason) for reason in run.reasons],
             words("code"): [str(reason.get("code", "")) for reason in run.reasons],
-            words("feature"): [str(reason.get("feature", "")) for reason in run.reasons],
+            words("feature"): [str(reason.get("feature") or "–") for reason in run.reasons],
         }
     )
 
@@ -155,7 +179,8 @@ def _others(runs: list[CaseLine], chosen: CaseLine, models: dict[int, ModelLine]
     for run in runs:
         row = st.container(horizontal=True, vertical_alignment="center", border=run.id == chosen.id)
         frame.badge(run.outcome, words, row)
-        parts = [f"{utc(run.created_at)} UTC", models[run.model_id].label, plain.number(run.score, 0)]
+        dated = [] if run.period is None else [words("of_period", period=run.period)]
+        parts = [*dated, f"{utc(run.created_at)} UTC", models[run.model_id].label, plain.number(run.score, 0)]
         told = " · ".join([*parts, plain.percent(run.probability, 2)])
         frame.link("risk/case.py", plain.markdown(told), place=row, case=run.case_id, run=str(run.id))
 

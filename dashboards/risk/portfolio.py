@@ -17,7 +17,7 @@ CARDS = ("auc", "gini", "ks", "average_precision", "brier", "ece")
 def show() -> None:
     words = frame.words()
     st.caption(words("portfolio_caption"))
-    models = reads.models(kind="credit")
+    models = cases.models()
     if not models:
         frame.empty(
             words("no_credit_model"),
@@ -27,6 +27,9 @@ def show() -> None:
         )
         return
     model, job, wanted = _filters(models, words)
+    words = words.about(model.kind)
+    if model.kind == "company":
+        st.caption(_of_companies(model, words))
     in_file = job is not None and job.state == "done" and not cases.has_rows(job.id)
     if in_file:
         wanted = CaseFilter(model_id=model.id, job=wanted.job)
@@ -48,8 +51,15 @@ def _nothing(model: ModelLine, wanted: CaseFilter, words: Words) -> None:
     elif wanted.job:
         st.info(words("no_rows_yet"), icon=":material/hourglass_empty:")
     else:
-        command = f"assay score {model.label} --data loans.csv --out scored.csv --workers"
+        table = "statements.csv" if model.kind == "company" else "loans.csv"
+        command = f"assay score {model.label} --data {table} --out scored.csv --workers"
         frame.empty(words("no_results"), command, words=words)
+
+
+def _of_companies(model: ModelLine, words: Words) -> str:
+    """What a case of a company model is."""
+    period = reads.company_plan(model).get("period")
+    return words("company_model", period=plain.markdown(period)) if period else words("company_model_single")
 
 
 def _filters(models: list[ModelLine], words: Words) -> tuple[ModelLine, JobLine | None, CaseFilter]:
@@ -64,10 +74,11 @@ def _filters(models: list[ModelLine], words: Words) -> tuple[ModelLine, JobLine 
     newest = next((key for key, job in jobs.items() if job.state == "done"), next(iter(jobs), ""))
     options = [*jobs, "", cases.ONLINE]
     chosen = address.choice(second, "job", words("job"), options, newest, lambda key: told[key])
-    case_id = address.text(third, "q", words("search_case"))
+    told_of = words.about(model.kind)
+    case_id = address.text(third, "q", told_of("search_case"))
     left, right = box.columns([3, 4])
     decisions = address.choices(left, "decision", [*DECISIONS, "failed"], words, lambda key: signed(key, words))
-    lowest, highest = address.span(right, "p", words("range_probability"))
+    lowest, highest = address.span(right, "p", told_of("range_probability"))
     wanted = CaseFilter(
         model_id=model.id, job=chosen, decisions=decisions, lowest=lowest, highest=highest, case_id=case_id
     )
@@ -170,6 +181,7 @@ def _table(model: ModelLine, wanted: CaseFilter, total: int, words: Words) -> No
             "score": st.column_config.NumberColumn(words("score_points"), format="%.0f"),
             "probability": st.column_config.NumberColumn(words("range_probability"), format="percent"),
             "case": words("case_id"),
+            "period": words("period"),
             "decision": words("decision"),
             "reason": st.column_config.TextColumn(words("main_reason"), width="large"),
             "created": words("created"),
@@ -178,7 +190,7 @@ def _table(model: ModelLine, wanted: CaseFilter, total: int, words: Words) -> No
     chosen = table.selection.rows
     if chosen and chosen[0] < len(lines):
         line = lines[chosen[0]]
-        label = words("open_case", case=plain.markdown(line.case_id))
+        label = words("open_case", case=plain.markdown(line.name))
         frame.link("risk/case.py", label, ":material/person_search:", case=line.case_id, run=str(line.id))
     else:
         st.caption(words("select_hint"))
@@ -202,9 +214,11 @@ def _download(
 
 
 def _frame_of(lines: list[CaseLine], words: Words) -> pd.DataFrame:
+    periods = {"period": [line.period or "" for line in lines]} if any(line.period for line in lines) else {}
     return pd.DataFrame(
         {
             "case": [line.case_id for line in lines],
+            **periods,
             "decision": [signed(line.outcome, words) for line in lines],
             "score": [line.score for line in lines],
             "probability": [line.probability for line in lines],

@@ -14,10 +14,10 @@ from apps.settings import load_settings
 from apps.store.database import open_database, reading
 from apps.store.results import reason_text
 from apps.store.tables import Result
-from dashboards import plain
+from dashboards import plain, reads
 from dashboards.charts import Bins
 from dashboards.marks import DECISIONS
-from dashboards.reads import JobLine, cached
+from dashboards.reads import JobLine, ModelLine, cached
 from dashboards.words import Words
 
 PAGE_ROWS: Final = 100
@@ -52,7 +52,10 @@ class CaseFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class CaseLine:
-    """One scored case. Each reason is {code, words, words_zh, contribution, feature, value}, strongest first."""
+    """One scored case. Each reason is {code, words, words_zh, contribution, feature, value}, strongest first.
+
+    Hard rules and doubts come before the others and have no contribution.
+    """
 
     id: int
     job_id: str | None
@@ -65,6 +68,22 @@ class CaseLine:
     reasons: list[dict[str, Any]]
     error: str | None
     created_at: datetime
+    period: str | None
+
+    @property
+    def name(self) -> str:
+        """The case id, with the year of the statements where there is one: "F0001 · 2018"."""
+        return self.case_id if self.period is None else f"{self.case_id} · {self.period}"
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """Reasons that stand beside the model: hard rules and doubts."""
+        return [reason for reason in self.reasons if reason.get("contribution") is None]
+
+    @property
+    def pushes(self) -> list[dict[str, Any]]:
+        """Reasons of the model itself."""
+        return [reason for reason in self.reasons if reason.get("contribution") is not None]
 
     @property
     def outcome(self) -> str:
@@ -82,6 +101,12 @@ class Sums:
     @property
     def total(self) -> int:
         return sum(self.counts.values())
+
+
+def models() -> list[ModelLine]:
+    """All versions of the models that score rows, by name."""
+    found = [*reads.models(kind="credit"), *reads.models(kind="company")]
+    return sorted(found, key=lambda model: (model.name, model.state != "champion", -model.version))
 
 
 @cached
@@ -191,13 +216,15 @@ def export_csv(wanted: CaseFilter, order: str, model: str, version: int) -> byte
     held = io.StringIO()
     writer = csv.writer(held)
     reasons = [f"reason_{place + 1}" for place in range(most)]
-    writer.writerow(["id", "score", "probability", "decision", *reasons, "model", "model_version", "error"])
+    period = ["period"] if any(case.period is not None for case in cases) else []
+    writer.writerow(["id", "score", "probability", "decision", *reasons, *period, "model", "model_version", "error"])
     for case in cases:
         told = [plain.cell(reason_text(reason)) for reason in case.reasons]
         told += [""] * (most - len(told))
         values = [_blank(case.score), _blank(case.probability), case.decision or ""]
         ends = [plain.cell(model), version, plain.cell(case.error or "")]
-        writer.writerow([plain.cell(case.case_id), *values, *told, *ends])
+        dated = [plain.cell(case.period or "") for _ in period]
+        writer.writerow([plain.cell(case.case_id), *values, *told, *dated, *ends])
     return held.getvalue().encode("utf-8-sig")
 
 

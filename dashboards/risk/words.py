@@ -74,7 +74,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
         "This model has not been evaluated on labelled data, so its ranking and calibration are not known.",
         "该模型尚未在有标签数据上评估，排序与校准能力未知。",
     ),
-    "no_credit_model": ("There is no credit model yet.", "还没有信用模型。"),
+    "no_credit_model": ("There is no credit or company model yet.", "还没有信用模型或企业模型。"),
     "no_results": ("This model has scored nothing yet.", "该模型尚未评分任何案件。"),
     "rows_in_file": (
         "This run kept its sums here and its rows in the file {path}; so there is nothing to filter below.",
@@ -95,9 +95,33 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "order_risk": ("riskiest first", "风险从高到低"),
     "order_safe": ("safest first", "风险从低到高"),
     "case_caption": (
-        "Why one case was scored as it was: each reason's push on the log-odds of default.",
-        "单个案件为何得到此评分：各原因对违约对数几率的推动。",
+        "Why one case was scored as it was: each reason's push on the log-odds of the bad outcome.",
+        "单个案件为何得到此评分：各原因对不良结果对数几率的推动。",
     ),
+    "company_model": (
+        "A company model: a case is a company in one year (column {period}); earlier years are its history.",
+        "企业模型：一个案件为某公司的某一年度（列 {period}），以往年度作为历史。",
+    ),
+    "company_model_single": (
+        "A company model: a case is one row of statements, without history.",
+        "企业模型：一个案件为一行报表数据，不含历史。",
+    ),
+    "period": ("Statements of", "报表年度"),
+    "of_period": ("statements of {period}", "{period} 报表"),
+    "hard_rules": ("Hard rules and doubts", "硬性规则与疑点"),
+    "hard_rules_note": (
+        "They stand beside the model and only ever add caution.",
+        "它们独立于模型，只会使决定更谨慎。",
+    ),
+    "hard_rules_floor": (
+        "Where a rule sets a lowest probability, that is part of the starting point below.",
+        "若规则设定了最低概率，该影响计入下图的起点。",
+    ),
+    "hard_rules_alone": (
+        "They fill the places for reasons; the model's own come with more places (--reasons).",
+        "原因栏位已被占满；增加原因数量（--reasons）可看到模型自身的原因。",
+    ),
+    "adds_caution": ("adds caution", "更加谨慎"),
     "case_search": ("Case id", "案件编号"),
     "case_placeholder": ("type a case id and press Enter", "输入案件编号并按回车"),
     "case_missing": ("No result has the case id {case}.", "没有编号为 {case} 的案件。"),

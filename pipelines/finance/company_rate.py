@@ -68,7 +68,7 @@ def log_odds(rate: float) -> float:
 def estimate_rate(log_odds_B: Floats, rate: float) -> RateEstimate:
     """Estimate the share of bad cases from log-odds that are calibrated for the share `rate`.
 
-    >>> estimate_rate(np.asarray([-9.0, -9.0, -9.0, 9.0]), 0.5).rate
+    >>> round(estimate_rate(np.asarray([-9.0, -9.0, -9.0, 9.0]), 0.5).rate, 3)
     0.25
     """
     odds_B = np.exp(np.clip(log_odds_B - log_odds(rate), -500, 500))  # how much likelier the row is if it is bad

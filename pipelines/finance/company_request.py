@@ -27,9 +27,9 @@ from pipelines.finance.company_reports import FULL_YEAR, REFUSED, REVIEW, Report
 from pipelines.finance.reports.checks import check
 from pipelines.finance.reports.extract import finish
 from pipelines.finance.reports.items import ITEMS
-from pipelines.finance.reports.paged import language_of
-from pipelines.finance.reports.sections import find_sections
-from pipelines.finance.reports.wording import text_measures
+from pipelines.finance.reports.tables.paged import language_of
+from pipelines.finance.reports.text.sections import find_sections
+from pipelines.finance.reports.text.wording import text_measures
 from pipelines.finance.rules.columns import is_amount
 from pipelines.finance.rules.from_report import periods_of
 from pipelines.finance.rules.names import known_inputs, name_of

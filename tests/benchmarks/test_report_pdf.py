@@ -10,8 +10,8 @@ from pathlib import Path
 import pypdfium2
 import pytest
 
-from pipelines.finance.reports.pdf import read_pdf
-from pipelines.finance.reports.recognise import recognise
+from pipelines.finance.reports.pdf.reader import read_pdf
+from pipelines.finance.reports.tables.recognise import recognise
 
 pytestmark = [pytest.mark.bench, pytest.mark.realdata]
 FILES = ("pdf/lyft_2021_10k.pdf", "zh_annual/600201_2020.pdf")

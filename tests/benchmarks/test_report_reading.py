@@ -19,8 +19,8 @@ from types import ModuleType
 import pytest
 from lxml import etree
 
-from pipelines.finance.reports.ixbrl import read_ixbrl
-from pipelines.finance.reports.xbrl import read_package
+from pipelines.finance.reports.tags.ixbrl import read_ixbrl
+from pipelines.finance.reports.tags.xbrl import read_package
 
 pytestmark = [pytest.mark.bench, pytest.mark.realdata]
 MEASURED = """
@@ -28,8 +28,8 @@ import re, sys
 from pathlib import Path
 def peak(): return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 own = peak()
-from pipelines.finance.reports.ixbrl import read_ixbrl
-from pipelines.finance.reports.xbrl import read_package
+from pipelines.finance.reports.tags.ixbrl import read_ixbrl
+from pipelines.finance.reports.tags.xbrl import read_package
 name = sys.argv[1]
 if name.endswith(".zip"): kept = read_package(Path(name)); kept.links
 elif name: kept = read_ixbrl(Path(name).read_bytes(), name)
@@ -127,7 +127,5 @@ def test_reading_takes_less_than_300_mb_above_the_interpreter(reports: Path) -> 
         child = subprocess.run([sys.executable, "-c", MEASURED, str(file)], capture_output=True, text=True, check=True)
         own, peak = (float(number) for number in child.stdout.split())
         above.append(peak - own)
-    print(
-        f"peak above the interpreter's own: median {statistics.median(above):.0f} MB, at most {max(above):.0f} MB"
-    )
+    print(f"peak above the interpreter's own: median {statistics.median(above):.0f} MB, at most {max(above):.0f} MB")
     assert max(above) < 300

@@ -19,10 +19,10 @@ from sklearn.metrics import accuracy_score, f1_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from pipelines.finance.reports.extract import extract
-from pipelines.finance.reports.sections import find_sections
-from pipelines.finance.reports.wording import text_measures
-from pipelines.finance.reports.wording_tone import tone
-from pipelines.finance.reports.wording_words import lexicon
+from pipelines.finance.reports.text.sections import find_sections
+from pipelines.finance.reports.text.wording import text_measures
+from pipelines.finance.reports.text.wording_tone import tone
+from pipelines.finance.reports.text.wording_words import lexicon
 
 pytestmark = [pytest.mark.bench, pytest.mark.realdata]
 SIGNS = {"negative": -1, "neutral": 0, "positive": 1}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import dashboards
-from dashboards.words import WORDS, Words, utc
+from dashboards.words import OWN, WORDS, Words, utc
 
 FOLDER = Path(dashboards.__path__[0])
 
@@ -38,6 +38,9 @@ def test_no_phrase_is_left_over() -> None:
     code = "\n".join(path.read_text("utf-8") for path in FOLDER.rglob("*.py") if path.name != "words.py")
     from_data = {
         "kind_credit",
+        "kind_company",
+        "cases_all",
+        "cases_latest",
         "kind_inspection",
         "score_kind",
         "inspect_kind",
@@ -57,6 +60,14 @@ def test_no_phrase_is_left_over() -> None:
     named_by_models |= set(_section("risk", "auc", "recall_at_1pct_fpr"))
     unused = {key for key in WORDS if f'"{key}"' not in code and f"'{key}'" not in code}
     assert unused - (from_data | built | named_by_models) == set()
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_the_words_of_a_kind_stand_for_words_that_exist_and_fill_the_same_places(kind: str) -> None:
+    for key, phrases in OWN[kind].items():
+        assert [_fields(phrase) for phrase in phrases] == [_fields(phrase) for phrase in WORDS[key]]
+    assert Words("zh", kind)("probability_default") == Words("zh").about(kind)("probability_default")
+    assert Words("en").about(kind)("portfolio") == Words("en")("portfolio")
 
 
 def test_an_unknown_language_is_refused() -> None:

@@ -13,7 +13,7 @@ from statistics import median
 
 from data.finance.reports import STATEMENTS, Check, Line, StatementName, plain
 from pipelines.finance.reports.items import PER_SHARE, SHARES
-from pipelines.finance.reports.settle import Column, by_column
+from pipelines.finance.reports.tables.settle import Column, by_column
 
 JUMP = 300  # times between two periods: a unit of a thousand was lost or added
 FEWEST_TO_COMPARE = 3  # items

@@ -11,14 +11,14 @@ from data.finance.reports import Check, Report
 from pipelines.finance.reports.archive import read_file
 from pipelines.finance.reports.checks import check
 from pipelines.finance.reports.company_name import same_company
-from pipelines.finance.reports.inline_parts import is_inline
 from pipelines.finance.reports.markup import unpack
 from pipelines.finance.reports.page import parse_page
-from pipelines.finance.reports.sections import find_sections
-from pipelines.finance.reports.settle import settle
 from pipelines.finance.reports.sniff import kind_of
-from pipelines.finance.reports.tagged import from_company_facts, from_package, from_page
-from pipelines.finance.reports.untagged import from_html, from_pdf, from_sheet, from_text
+from pipelines.finance.reports.tables.settle import settle
+from pipelines.finance.reports.tables.untagged import from_html, from_pdf, from_sheet, from_text
+from pipelines.finance.reports.tags.inline_parts import is_inline
+from pipelines.finance.reports.tags.tagged import from_company_facts, from_package, from_page
+from pipelines.finance.reports.text.sections import find_sections
 
 LOOKED_THROUGH = 20_000  # characters of an untagged report that may name its company
 

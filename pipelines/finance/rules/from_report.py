@@ -7,7 +7,7 @@ from typing import Any
 
 from core.errors import InputError
 from data.finance.reports import Line, Report, Scope
-from pipelines.finance.reports.wording import TextMeasures, text_measures
+from pipelines.finance.reports.text.wording import TextMeasures, text_measures
 from pipelines.finance.rules.columns import Panel, Period, panel_of
 from pipelines.finance.rules.evaluate import Reference, evaluate
 from pipelines.finance.rules.rulebook import Rulebook

@@ -33,7 +33,7 @@ def known_inputs() -> Mapping[str, Input]:
     found = {item.name: Input(item.name, _kind(item.name, item.kind), item.en, item.zh) for item in ITEMS.values()}
     for row in read_rows(HERE / "inputs.csv", ("name", "kind", "en", "zh")):
         found[row["name"]] = Input(row["name"], cast(Kind, row["kind"]), row["en"], row["zh"])
-    for row in read_rows(HERE.parent / "reports" / "text_measures.csv", ("name", "en", "zh")):
+    for row in read_rows(HERE.parent / "reports" / "text" / "text_measures.csv", ("name", "en", "zh")):
         found[row["name"]] = Input(row["name"], "text", row["en"], row["zh"])
     return found
 

@@ -94,7 +94,9 @@ def run_trial(
         changed=_group(changed, bad),
         unchanged=_group(rest.tolist(), bad),
         not_evaluated={
-            rule.name: int(count) for rule, count in zip(new.rules, after.unknown_RP[judged].sum(axis=0), strict=True) if count
+            rule.name: int(count)
+            for rule, count in zip(new.rules, after.unknown_RP[judged].sum(axis=0), strict=True)
+            if count
         },
     )
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from apps.cli import run
-from tests.pipelines.finance.reports.inline_pages import number, page
+from tests.pipelines.finance.reports.tags.inline_pages import number, page
 
 ROWS = {"Total revenues": "Revenues", "Operating income": "OperatingIncomeLoss", "Net income": "NetIncomeLoss"}
 

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InputError
 from pipelines.finance.reports.archive import MAX_ENTRIES, read_members
-from tests.pipelines.finance.reports.inline_pages import zipped
+from tests.pipelines.finance.reports.tags.inline_pages import zipped
 
 
 def wanted(name: str) -> bool:

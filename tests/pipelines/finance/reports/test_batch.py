@@ -6,7 +6,7 @@ import pytest
 
 from core.errors import InputError
 from pipelines.finance.reports.batch import Wish, read_all, read_one, reports_in
-from tests.pipelines.finance.reports.inline_pages import MEMBERS, number, page
+from tests.pipelines.finance.reports.tags.inline_pages import MEMBERS, number, page
 
 
 def report(path: Path) -> Path:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from data.finance.reports import Check, Line, Place, Scope, StatementName
 from pipelines.finance.reports.checks import check, rounding
-from pipelines.finance.reports.settle import settle
+from pipelines.finance.reports.tables.settle import settle
 
 END, BEFORE = date(2024, 12, 31), date(2023, 12, 31)
 

@@ -15,11 +15,11 @@ import pytest
 from core.errors import InputError
 from data.finance.reports import Report
 from pipelines.finance.reports.company_name import same_company
-from pipelines.finance.reports.cover import read_cover
 from pipelines.finance.reports.document import to_document
 from pipelines.finance.reports.extract import extract, extract_bytes
 from pipelines.finance.reports.sniff import kind_of
-from tests.pipelines.finance.reports.inline_pages import number, page
+from pipelines.finance.reports.tables.cover import read_cover
+from tests.pipelines.finance.reports.tags.inline_pages import number, page
 
 ROWS = [
     ("Total net revenue", "Revenues", "y", "1,200"),

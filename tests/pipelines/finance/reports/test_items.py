@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.finance.reports.items import ITEMS, Language, clean_words, find_words, heading_key, match_words
-from tests.pipelines.finance.reports.english_headings import ENGLISH
+from tests.pipelines.finance.reports.tables.english_headings import ENGLISH
 
 CHINESE = {
     "一、营业总收入": "total_revenue",

@@ -4,9 +4,9 @@ import time
 import pytest
 
 from core.errors import InputError
-from pipelines.finance.reports.ixbrl import read_ixbrl
 from pipelines.finance.reports.markup import decode, first_tag, parse, unpack
-from tests.pipelines.finance.reports.inline_pages import number, page
+from pipelines.finance.reports.tags.ixbrl import read_ixbrl
+from tests.pipelines.finance.reports.tags.inline_pages import number, page
 
 BODY = "<html><body><p>净利润 1,234 元</p></body></html>"
 LAUGHS = '<!DOCTYPE html [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]>'

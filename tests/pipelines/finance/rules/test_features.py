@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from core.errors import InputError
-from pipelines.finance.reports.wording import measure_names
+from pipelines.finance.reports.text.wording import measure_names
 from pipelines.finance.rules.columns import Period, panel_of
 from pipelines.finance.rules.evaluate import evaluate, fit_reference
 from pipelines.finance.rules.names import known_inputs
