@@ -148,7 +148,7 @@ def _of_company(plan: Any, words: Words) -> dict[str, str]:
         "company_column": plan.get("company"),
         "period_column": plan.get("period"),
         "cases_are": words.known(f"cases_{plan.get('cases')}"),
-        "unit": f"{plan.get('unit', 1):g} {plan.get('currency') or ''}".strip(),
+        "unit": f"{plan.get('unit', 1):,.10g} {plan.get('currency') or ''}".strip(),
         "figures_read": len(plan.get("figures", ())),
         "hard_rules_held": f"{len(rules)}: {', '.join(rules)}" if rules else None,
     }

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from apps.settings import Settings
 from apps.store.database import open_database, writing
 from apps.store.tables import Chunk, Job, Model, Result, Schedule, WorkerBeat
-from tests.dashboards.seed_models import APPROVE_BELOW, DECLINE_ABOVE, FEATURES, credit_model, inspection_model
+from tests.dashboards.seed_models import (
+    APPROVE_BELOW,
+    DECLINE_ABOVE,
+    FEATURES,
+    company_model,
+    credit_model,
+    inspection_model,
+)
 from tests.dashboards.seed_pictures import pictures as seed_pictures
 
 HOSTILE_ID = "=1+1<b>[x](http://evil.test)</b>"
@@ -39,6 +46,7 @@ def seed(settings: Settings, *, cases: int = 3_000, pictures: int = 40, start: d
     rng = np.random.default_rng(7)
     credit = [credit_model(db, settings, version, rng) for version in (1, 2)]
     surfaces = inspection_model(db, settings, rng)
+    firms = company_model(db, settings)
     model = credit[-1]
     scored = _job(model, "score", "done", "a1b2c3d4" + "0" * 24, start, chunks=6, rows=cases)
     running = _job(model, "score", "running", "b7c8d9e0" + "0" * 24, start + timedelta(hours=5), chunks=8, rows=40_000)
@@ -54,6 +62,7 @@ def seed(settings: Settings, *, cases: int = 3_000, pictures: int = 40, start: d
         scored.summary = _summary(rows)
         session.add_all(rows)
         session.add_all(_online(model.id, credit[0].id, rng, start))
+        session.add_all(_companies(firms.id, start))
         session.add_all([*_chunks(scored), *_chunks(running), *_chunks(failed), *_chunks(looked)])
         session.add_all(_workers())
         session.add_all(_schedules())
@@ -165,6 +174,29 @@ def _online(model_id: int, older_id: int, rng: np.random.Generator, start: datet
     for place, row in enumerate(rows):
         row.created_at = start + timedelta(hours=2, minutes=place)
     return rows
+
+
+def _companies(model_id: int, start: datetime) -> list[Result]:
+    """Two years of a company: one with a push and a hard rule, one where rules leave no place for the model's own."""
+    rule = {"contribution": None, "feature": None, "value": None}
+    equity = {"code": "POLICY_NEGATIVE_EQUITY", "words": "Equity is -5, below zero", "words_zh": "股东权益为-5，低于零"}
+    check = {"code": "CHECK_UNITS", "words": "units jump", "words_zh": "units jump"}
+    push = {"code": "LEVERAGE", "words": "leverage is 0.9", "words_zh": "杠杆率为0.9"}
+    push |= {"contribution": 0.7, "feature": "leverage", "value": 0.9}
+    reasons = {"2019": [equity | rule, push], "2020": [equity | rule, check | rule]}
+    return [
+        Result(
+            case_id="F0001",
+            model_id=model_id,
+            score=540.0,
+            probability=0.1,
+            decision="review",
+            reasons=told,
+            period=period,
+            created_at=start,
+        )
+        for period, told in reasons.items()
+    ]
 
 
 def _summary(rows: list[Result]) -> dict[str, object]:

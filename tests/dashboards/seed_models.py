@@ -101,6 +101,33 @@ def _credit_evaluation(strength: float, rng: np.random.Generator) -> tuple[dict[
     return metrics, curves
 
 
+def company_model(db: sqlalchemy.Engine, settings: Settings) -> Model:
+    """A company model whose cases are companies in a year, with hard rules."""
+    folder = settings.home / "draft-firms"
+    plan = {
+        "company": "firm",
+        "period": "year",
+        "cases": "all",
+        "unit": 1_000_000.0,
+        "currency": "CNY",
+        "figures": ["total_assets", "net_income"],
+        "policy": {"rules": [{"name": "negative_equity"}, {"name": "opinion_refused"}]},
+    }
+    write_bundle(
+        folder,
+        kind="company",
+        name="firms",
+        parts={"trees": ("lightgbm", b"stands for trees that no page loads")},
+        spec={"columns": []},
+        decision={"approve_below": APPROVE_BELOW, "decline_above": DECLINE_ABOVE, "base_score": 600, "base_odds": 50},
+        calibration=None,
+        metrics={"validation": {"auc": {"value": 0.85, "low": 0.8, "high": 0.9}}},
+        golden=None,
+        about={"company": plan, "seed": 0},
+    )
+    return register(db, settings, folder, "firms")
+
+
 def inspection_model(db: sqlalchemy.Engine, settings: Settings, rng: np.random.Generator) -> Model:
     folder = settings.home / "draft-surfaces"
     write_bundle(
