@@ -10,6 +10,7 @@ import pytest
 from httpx import Response
 
 from apps.engines import engine_for
+from apps.gateway.limits import Limits
 from apps.store.database import open_database
 from apps.store.models import resolve
 from apps.store.results import ResultFilter, page
@@ -201,6 +202,12 @@ def test_what_is_no_company_is_422_and_nothing_is_kept(house: House, body: dict[
     assert response.status_code == 422, response.text
     assert words in response.json()["detail"]
     assert kept(house) == []
+
+
+def test_a_long_text_that_json_escapes_to_twice_its_size_is_read(house: House) -> None:
+    text = DOUBT_ZH + "公司生产经营正常。" * 60_000
+    assert len(json.dumps(text)) > Limits().json_bytes
+    assert post(house, statements=years("F0002"), report_text=text).status_code == 200
 
 
 def test_the_openapi_document_describes_both_forms(house: House) -> None:

@@ -160,3 +160,12 @@ def test_reports_and_too_long_tables_become_no_job(
     monkeypatch.setattr(cutting, "MOST_COMPANY_ROWS", 100)
     with pytest.raises(InputError, match="more than 100 rows"):
         _submit(companies, "latest", companies.table, tmp_path / "out.csv")
+
+
+def test_a_single_company_is_a_job_too(companies: SimpleNamespace) -> None:
+    db = open_database(companies.settings)
+    row = pd.read_csv(companies.table).iloc[0].to_dict()
+    job = jobs.submit_assessment(db, companies.settings, model=companies.latest, case_id="one", application=row)
+    assert _work(companies, job).job.state == "done"
+    (kept,) = results.page(db, ResultFilter(job_id=job.id))
+    assert (kept.case_id, kept.error, kept.period) == ("one", None, str(row["year"]))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.spec import Column, FeatureSpec
-from pipelines.finance.explain import CODE_LENGTH, no_reasons, phrase, reason_codes, strongest_reasons
+from pipelines.finance.explain import CODE_LENGTH, Reason, no_reasons, phrase, reason_codes, strongest_reasons
 
 AGE = Column(name="age", kind="number", words_en="age", words_zh="年龄")
 PURPOSE = Column(name="purpose", kind="category", categories=("car", "home"), words_en="purpose", words_zh="用途")
@@ -92,3 +92,16 @@ def test_codes_are_different_short_and_plain(names: list[str]) -> None:
         assert code.isascii()
         assert set(code) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
     assert len(set(codes)) == len(codes)
+
+
+def test_reasons_that_are_left_out_make_room_for_the_next() -> None:
+    found = strongest_reasons(SPEC, VALUES, MOVED, np.asarray([False, True]), 3)
+    less = found.without({0: {"N_TRADES"}})
+    assert [reason.code for reason in less[0]] == ["AGE"]
+    assert less[0][0] == found[0][1]
+    assert less[1] == found[1]
+    assert [text[0] for text in less.texts()] == ["AGE: age is 23 (+0.40)", None, None]
+
+
+def test_a_reason_beside_the_model_has_words_alone() -> None:
+    assert str(Reason(code="POLICY_X", words="it is so", words_zh="如此")) == "POLICY_X: it is so"
