@@ -66,14 +66,16 @@ def test_a_wrong_option_is_one_line(
     assert words in capsys.readouterr().err
 
 
-def test_scoring_companies_by_workers_or_with_another_id_is_refused(
+def test_scoring_reports_by_workers_or_companies_with_another_id_is_refused(
     table: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     rows = ["--where", "split=train", "--valid-where", "split=val"]
     assert cli.run(["train", "company", "--data", str(table), *KEYS, *rows, "--json"]) == 0
     score = ["score", "firms", "--data", str(table), "--out", str(tmp_path / "out.csv")]
-    assert cli.run([*score, "--workers"]) == 2
-    assert "without --workers" in capsys.readouterr().err
+    (tmp_path / "filing.htm").write_text("<html></html>")
+    filing = ["score", "firms", "--data", str(tmp_path / "filing.htm"), "--out", str(tmp_path / "out.csv")]
+    assert cli.run([*filing, "--workers"]) == 2
+    assert "not reports" in capsys.readouterr().err
     assert cli.run([*score, "--id", "year"]) == 2
     assert "--id cannot be 'year'" in capsys.readouterr().err
     assert cli.run([*score, "--where", "split=test"]) == 0
