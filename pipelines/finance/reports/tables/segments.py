@@ -10,6 +10,7 @@ from pipelines.finance.reports.tables.numbers import read_number
 from pipelines.finance.reports.tables.periods import Heading, read_heading
 from pipelines.finance.reports.tables.rows import Table, TextRow
 from pipelines.finance.reports.tables.titles import Title, find_title, says_parent
+from pipelines.finance.reports.tables.units import find_unit
 
 MOST_LINES_ABOVE = 30
 _SYMBOL = re.compile(r"[\s$¥￥€£()（）%％*]+|US\$|HK\$|RMB|人民币")
@@ -22,6 +23,7 @@ _OF_YEARS = re.compile(  # what stands left of years that head columns
     r"|(?:会计)?(?:年度|年份|期间)|截至|单位",
     re.IGNORECASE,
 )
+_THOUSANDS = re.compile(r"(?:[A-Z]{0,2}\$|[€£¥₹]|RMB|[A-Z]{3})\s?['’‘]?000['’]?s?")  # a unit that reads as no amount
 _PERCENT = re.compile(r"^\s*[)）]?\s*[%％]")
 
 
@@ -85,7 +87,7 @@ def read_row(source: TextRow, years: bool = False) -> Row:
         text = text.strip()
         if not text or _SYMBOL.fullmatch(text):
             continue
-        value = read_number(text)
+        value = None if _THOUSANDS.fullmatch(text) else read_number(text)
         if value is None:
             words.append(cell)
         elif not _is_percentage(source, cell):
@@ -119,7 +121,7 @@ def years_as_amounts(rows: Sequence[Row]) -> list[Row]:
 
 
 def _are_amounts(label: str, years: Sequence[int], headed: bool) -> bool:
-    if not label or _OF_YEARS.match(label):
+    if not label or _OF_YEARS.match(label) or find_unit(label) is not None:
         return False
     stepping = {abs(one - other) for one, other in pairwise(years)} <= {0, 1}
     return headed or (not stepping and read_heading(label) == Heading())

@@ -10,37 +10,60 @@ True
 
 import re
 from dataclasses import dataclass, replace
+from math import prod
 
-ZH_SCALES = {"元": 1, "千元": 10**3, "仟元": 10**3, "万元": 10**4, "十万元": 10**5, "百万元": 10**6, "佰万元": 10**6}
-ZH_SCALES |= {"千万元": 10**7, "亿元": 10**8, "百万": 10**6, "万": 10**4, "亿": 10**8, "千": 10**3}
-EN_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "000": 10**3, "mn": 10**6, "bn": 10**9, "k": 10**3}
+ZH_DIGITS = {
+    "十": 10,
+    "百": 100,
+    "佰": 100,
+    "千": 10**3,
+    "仟": 10**3,
+    "万": 10**4,
+    "萬": 10**4,
+    "亿": 10**8,
+    "億": 10**8,
+}
+EN_SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "lakh": 10**5, "lac": 10**5, "crore": 10**7}
+EN_SCALES |= {"000": 10**3, "k": 10**3, "t": 10**3, "m": 10**6, "mm": 10**6, "mn": 10**6, "mio": 10**6, "bn": 10**9}
 LONGEST = 400  # characters of a line that may name a unit
 LONGEST_PROSE = 150
 # words of a currency, the first that a line holds counts; a bare dollar names no country
 CURRENCIES = (
-    ("HKD", r"港元|港币|HK\$|HKD|Hong Kong dollars?"),
+    ("HKD", r"港元|港[币幣]|HK\$|HKD|Hong Kong dollars?"),
     ("USD", r"美元|US\$|U\.S\. ?\$|USD|U\.S\. dollars?|US dollars?|United States dollars?"),
-    ("EUR", r"欧元|€|EUR\b|euros?\b"),
-    ("GBP", r"英镑|£|GBP|pounds sterling"),
-    ("JPY", r"日元|日圆|JPY|(?:Japanese )?\byen\b"),
+    ("EUR", r"[欧歐]元|€|EUR\b|euros?\b"),
+    ("GBP", r"英[镑鎊]|£|GBP|pounds sterling"),
+    ("JPY", r"日元|日[圆圓]|JPY|(?:Japanese )?\byen\b"),
     ("CAD", r"C\$|CAD\b|Canadian dollars?"),
     ("AUD", r"A\$|AUD\b|Australian dollars?"),
     ("CHF", r"CHF\b|Swiss francs?"),
     ("DKK", r"DKK\b|Danish kroner"),
-    ("CNY", r"人民币|RMB|CNY|renminbi"),
+    ("SEK", r"\bSEK\b|Swedish kron[oa]r?"),
+    ("NOK", r"\bNOK\b|Norwegian kroner"),
+    ("SGD", r"(?<![A-Z])S\$|\bSGD\b|Singapore dollars?"),
+    ("NZD", r"NZ\$|\bNZD\b|New Zealand dollars?"),
+    ("TWD", r"NT\$|新[台臺][币幣]|\bTWD\b"),
+    ("INR", r"₹|(?-i:\bRs\b)|\bINR\b|Indian rupees?"),
+    ("KRW", r"₩|\bKRW\b|Korean won"),
+    ("CNY", r"人民[币幣]|RMB|CNY|renminbi"),
 )
 _CURRENCY = tuple((code, re.compile(words, re.IGNORECASE)) for code, words in CURRENCIES)
-_MONEY = r"(?:人民币|港币|港元|美元|美金|欧元|日元|英镑|RMB|CNY)?"
-_ZH_SCALE = r"(?P<scale>(?:十|百|佰|千|仟)?(?:万|亿)?元|百万|千万元)"
-_ZH_UNIT = re.compile(rf"(?:单\s*位|金额\s*单位|货币\s*单位)[^：:]{{0,8}}[：:为是]\s*{_MONEY}\s*{_ZH_SCALE}")
-_ZH_FOREIGN = re.compile(
-    r"(?:单\s*位|金额单位)[^：:]{0,8}[：:]\s*(?P<scale>千|百万|万|亿)?\s*(?P<currency>美元|港元|港币|欧元|日元)"
+_MONEY = r"(?:人民[币幣]|港[币幣元]|美[元金]|[欧歐]元|日[元圆圓]|英[镑鎊]|新[台臺][币幣]|RMB|CNY)"
+_ZH_SCALE = (
+    rf"{_MONEY}?\s*(?:(?P<scale>[十百佰千仟]?[万萬亿億]|[十百佰千仟]|)(?:{_MONEY}|元{_MONEY}?)"
+    r"|(?P<only>[百佰千]?[万萬]))"
+)
+_ZH_UNIT = re.compile(
+    rf"(?:[单單]\s*位|金[额額]\s*[单單]位|[货貨][币幣]\s*[单單]位)[^：:]{{0,8}}[：:为是]\s*{_ZH_SCALE}"
 )
 _ZH_LOOSE = re.compile(
     rf"(?:^|[（(，,；;\s])(?:除[^，,]{{1,20}}外[，,]?)?(?:均?以|金额(?:均?以|为)|表示为)?\s*"
-    rf"人民币\s*{_ZH_SCALE}(?:$|[）)，,；;\s列表计])"
+    rf"(?=人民币){_ZH_SCALE}(?:$|[）)，,；;\s列表计])"
 )
-_EN_SCALE = r"(?P<scale>thousands?|millions?|billions?)"
+_ZH_BRACKETED = re.compile(rf"[（(]\s*(?=[^（()）]*[元币幣]){_ZH_SCALE}\s*[)）]")  # 2023年度（万元）
+_ZH_ALONE = re.compile(rf"(?:(?:19|20)\d\d年[度\d月日]*)?(?=.*[元币幣]){_ZH_SCALE}")  # a cell: 万元, 2023年千港元
+_ZH_PER = re.compile(r"每股|[单單][价價]|[/／]")
+_EN_SCALE = r"(?P<scale>thousands?|millions?|billions?|crores?|lakhs?|lacs?)"
 _OF_MONEY = (
     r"(?!\s+of\b(?!\s+(?:[A-Z]\w+\s+)?(?:U\.?S\.?|RMB|CNY|euros?|dollars?|yen|yuan|renminbi|DKK|EUR|USD|pounds)))"
 )
@@ -48,8 +71,15 @@ _EN_UNIT = re.compile(rf"\bin\s+(?:[\w.$€£¥]+\s+){{0,2}}?{_EN_SCALE}\b{_OF_M
 _EN_BARE = re.compile(
     r"^\W*\$?\s*(?P<scale>thousands|millions|billions)(?:,| of (?:U\.?S\.? )?dollars|\W*$)", re.IGNORECASE
 )
-_EN_SHORT = re.compile(
-    r"(?:RMB|US\$|HK\$|USD|CNY|EUR|DKK|\$|€|£)\s?['’‘]?(?P<scale>000|million|billion|thousand|mn|bn)s?\b"
+_CODE = (
+    r"(?:(?:(?:US|U\.S\.|HK|CA?|AU?|S|NZ|NT) ?)?\$|[€£¥₹₩]|Rs\b\.?"
+    r"|RMB|CNY|USD|HKD|EUR|GBP|JPY|CHF|CAD|AUD|DKK|SEK|NOK|INR|SGD|NZD|KRW)"
+)
+_SHORT_SCALE = r"000|thousands?|millions?|billions?|crores?|lakhs?|lacs?|mio|mn|mm|bn|m|k"
+_NO_AMOUNT = r"(?!\s?(?!(?:19|20)\d\d\b)\d)"  # a year may follow, and go before
+_EN_SHORT = re.compile(  # £m, US$ million, RMB'000, Rs. in crore; TEUR, k€, mn EUR
+    rf"(?<![A-Za-z]){_CODE}\s?(?:in\s)?['’‘]?(?P<scale>{_SHORT_SCALE})(?:['’]?s)?(?!\w)"
+    rf"|(?<![\w.,])(?:(?<!\d )|(?<=(?:19|20)\d\d ))(?P<before>{_SHORT_SCALE}|t)\.?\s?{_CODE}(?![A-Za-z]){_NO_AMOUNT}"
     r"|(?P<omitted>000)['’]?s omitted",
     re.IGNORECASE,
 )
@@ -93,11 +123,20 @@ def find_currency(line: str) -> str | None:
 
 
 def _chinese_unit(line: str) -> Unit | None:
-    found = _ZH_UNIT.search(line) or _ZH_FOREIGN.search(line) or _ZH_LOOSE.search(line)
+    found = _ZH_UNIT.search(line) or _ZH_LOOSE.search(line) or _bare_chinese(line)
     if found is None:
         return None
-    scale = ZH_SCALES[found["scale"]] if found["scale"] else 1
+    scale = prod(ZH_DIGITS[digit] for digit in found["scale"] or found["only"] or "")
     return Unit(scale=scale, shares=1 if _SHARES_APART.search(line) else scale)
+
+
+def _bare_chinese(line: str) -> re.Match[str] | None:
+    """A unit that nothing announces: in brackets, or in every cell of the line."""
+    if len(line) > LONGEST_PROSE or _ZH_PER.search(line):
+        return None
+    cells = [cell.strip("（()）") for cell in line.split()]
+    alone = [found for cell in cells if cell and (found := _ZH_ALONE.fullmatch(cell)) is not None]
+    return alone[0] if alone and len(alone) == len(cells) else _ZH_BRACKETED.search(line)
 
 
 def _english_unit(line: str) -> Unit | None:
@@ -107,7 +146,8 @@ def _english_unit(line: str) -> Unit | None:
     if found is None:
         return None
     named = found.groupdict()
-    scale = EN_SCALES[(named.get("scale") or named.get("omitted") or "").lower().removesuffix("s")]
+    words = next(word for name in ("scale", "before", "omitted") if (word := named.get(name)))
+    scale = EN_SCALES[words.lower().removesuffix("s")]
     shares = scale
     told = _SHARES_SCALE.search(line)
     if told is not None:

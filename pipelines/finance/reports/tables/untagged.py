@@ -19,7 +19,10 @@ from pipelines.finance.reports.tables.rows import Document
 from pipelines.finance.reports.tables.sheets import read_sheet
 from pipelines.finance.reports.tables.units import LONGEST, find_currency
 
-_DOLLARS = re.compile(r"(?<![A-Z])\$\s?\d")  # not HK$, C$
+# dollars of no country, not HK$ or C$: the American ones, but for companies of another country's register or exchange
+_DOLLARS = re.compile(r"(?<![A-Z])\$\s?(?:\d|['’‘]000\b|m\b|mn\b|million|thousand)|\bdollars\b(?= in)", re.IGNORECASE)
+_OTHER_DOLLARS = re.compile(r"\bA[BC]N:? \d\d|\b(?:ASX|NZX|SGX|TSX)\b|Stock Exchange of Hong Kong")
+_SEC_FORM = re.compile(r"(?:10|20|40)-[KQF]T?(?:/A)?")
 
 
 def from_html(root: etree._Element, file: str) -> Report:
@@ -47,7 +50,7 @@ def from_document(document: Document, file: str, kind: Kind) -> Report:
     language = language_of(document.text)
     cover = read_cover(document.text, language)
     calendar = read_calendar(document.text, language)
-    lines = recognise(document, language, calendar, _currency(document.text, language))
+    lines = recognise(document, language, calendar, _currency(document.text, language, cover.form))
     every = [line for rows in lines.values() for line in rows]
     return Report(
         file=file,
@@ -62,12 +65,15 @@ def from_document(document: Document, file: str, kind: Kind) -> Report:
     )
 
 
-def _currency(text: str, language: Language) -> str | None:
-    """The currency that most lines name; a dollar sign alone names the American one."""
+def _currency(text: str, language: Language, form: str | None) -> str | None:
+    """The currency that most lines name; a dollar sign alone, or a form of the SEC, names the American one."""
     named = Counter(code for line in text.splitlines() if len(line) <= LONGEST and (code := find_currency(line)))
-    if language == "en":
+    is_american = form is not None and _SEC_FORM.fullmatch(form) is not None
+    if language == "en" and (is_american or not _OTHER_DOLLARS.search(text)):
         named["USD"] += len(_DOLLARS.findall(text))
     elif not named and "元" in text:
         return "CNY"
     code, times = max(named.items(), key=lambda pair: pair[1], default=(None, 0))
-    return code if times else None
+    if times:
+        return code
+    return "USD" if is_american and form is not None and form.startswith("10") else None

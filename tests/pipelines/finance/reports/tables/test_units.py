@@ -27,6 +27,22 @@ from pipelines.finance.reports.tables.units import Unit, find_currency, find_uni
         ("(Expressed in thousands of U.S. dollars)", Unit(1000, "USD", 1000)),
         ("(000s omitted)", Unit(1000, None, 1000)),
         ("DKK million", Unit(10**6, "DKK", 10**6)),
+        ("2021 £m 2020 £m", Unit(10**6, "GBP", 10**6)),
+        ("(US$m)", Unit(10**6, "USD", 10**6)),
+        ("$'000 $'000", Unit(1000, None, 1000)),
+        ("TEUR", Unit(1000, "EUR", 1000)),
+        ("2021 in Mio. €", Unit(10**6, "EUR", 10**6)),
+        ("2021 mn EUR 2020 mn EUR", Unit(10**6, "EUR", 10**6)),
+        ("EUR k", Unit(1000, "EUR", 1000)),
+        ("(Rs. in crore)", Unit(10**7, "INR", 10**7)),
+        ("(₹ in lakhs)", Unit(10**5, "INR", 10**5)),
+        ("JPY millions", Unit(10**6, "JPY", 10**6)),
+        ("项目（万元）", Unit(10**4, None, 10**4)),
+        ("项目 2021年度（人民币千元） 2020年度（人民币千元）", Unit(1000, "CNY", 1000)),
+        ("亿元 亿元", Unit(10**8, None, 10**8)),
+        ("（万元人民币）", Unit(10**4, "CNY", 10**4)),
+        ("2021年千港元 2020年千港元", Unit(1000, "HKD", 1000)),
+        ("人民幣百萬元", Unit(10**6, "CNY", 10**6)),
     ],
 )
 def test_the_unit_of_a_page_is_found(line: str, unit: Unit) -> None:
@@ -35,7 +51,17 @@ def test_the_unit_of_a_page_is_found(line: str, unit: Unit) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["increase in millions of customers", "we invested $5 million in cash", "单位：股", "本公司", "", "x" * 10_000],
+    [
+        "increase in millions of customers",
+        "we invested $5 million in cash",
+        "we paid 12 mn EUR and £3m for it",
+        "基本每股收益（元）",
+        "共计5万元",
+        "单位：股",
+        "本公司",
+        "",
+        "x" * 10_000,
+    ],
 )
 def test_prose_names_no_unit(line: str) -> None:
     assert find_unit(line) is None
