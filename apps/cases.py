@@ -6,6 +6,7 @@ anywhere in it.
 
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from apps.store.pieces import Piece
@@ -14,6 +15,7 @@ from core.runtime.manifest import Manifest
 from data.source import Source
 from data.spec import FeatureSpec
 from data.tables import read_chunks
+from pipelines.finance.company_frame import future_rows
 from pipelines.finance.company_plan import CompanyPlan
 from pipelines.finance.company_reports import ReportCase
 from pipelines.finance.reports.batch import SUFFIXES, reports_in
@@ -49,6 +51,7 @@ def read_companies(
 ) -> Piece:
     """All rows of a table of statements; without a column of companies the row number, from 1, is the id.
 
+    A row of a period more than a year after today has the error FUTURE_PERIOD.
     InputError: the file is no good, a column is absent, `id_column` is not the one that years are joined by, or there
     are more than `most_rows` rows.
     """
@@ -65,7 +68,10 @@ def read_companies(
         words = f"more than {most_rows:,} rows, and the years of a company are held together"
         raise InputError(f"{source.path} has {words}; split it between companies", code="FILE_TOO_LARGE")
     ids = chunk.rows + 1 if id_column is None else chunk.frame[id_column].fillna("")
-    return Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=dict(chunk.errors))
+    errors = dict(chunk.errors)
+    if plan.period in chunk.frame:
+        errors = {**future_rows(chunk.frame[plan.period], datetime.now(UTC).date()), **errors}
+    return Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=errors)
 
 
 def is_report(path: Path) -> bool:

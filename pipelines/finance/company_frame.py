@@ -9,6 +9,7 @@ R rows of the table, C cases, L years (0: the case's own), F features.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from data.columns import LARGEST
+from pipelines.finance.company_cells import read_figures
 from pipelines.finance.company_pairs import pair_columns
 from pipelines.finance.company_plan import CompanyPlan
 from pipelines.finance.rules.columns import Panel, rows_before
@@ -27,6 +29,7 @@ YEARS = 3
 YEAR = "statement_year"  # a feature: without it, what the times did would be put down to the figures
 LAST_YEAR = 2_900  # that the case's own row gets while its features are worked out: any will do
 ROWS_AT_ONCE = 20_000  # cases whose features are worked out together
+NO_FAULTS: Mapping[int, str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +64,8 @@ def derive(
     `only`: rows (by position) that may be cases, where the others are there as history alone.
     InputError: a column that the plan names is absent, or means the same as another.
     """
-    frame = known_columns(frame, plan)
-    cases = find_cases(frame, plan, row_errors or {}, only)
+    frame, faults = read_figures(known_columns(frame, plan), plan.figures)
+    cases = find_cases(frame, plan, row_errors or {}, only, faults)
     blocks = [cases.row_LC[:, first : first + at_once] for first in range(0, cases.row_LC.shape[1], at_once)]
     panels = tuple(_panel(frame, plan, block) for block in blocks)
     sizes = tuple(block.shape[1] for block in blocks)
@@ -89,13 +92,21 @@ def with_pairs(derived: Derived, plan: CompanyPlan) -> Derived:
 
 
 def find_cases(
-    frame: pd.DataFrame, plan: CompanyPlan, row_errors: Mapping[int, str], only: Sequence[int] | None = None
+    frame: pd.DataFrame,
+    plan: CompanyPlan,
+    row_errors: Mapping[int, str],
+    only: Sequence[int] | None = None,
+    faults: Mapping[int, str] = NO_FAULTS,
 ) -> Cases:
-    """Find the cases and the years before them, in the table's order."""
+    """Find the cases and the years before them, in the table's order.
+
+    `faults` are rows with a figure that is none: they have their place among the years, and every case that would
+    look at one of them is an error.
+    """
     rows = len(frame)
     errors = dict(row_errors)
     if plan.period is None:
-        return Cases(row_LC=np.arange(rows)[None, :], year_C=np.full(rows, np.nan), errors=errors)
+        return Cases(row_LC=np.arange(rows)[None, :], year_C=np.full(rows, np.nan), errors={**faults, **errors})
     period_R = _periods(frame[plan.period], errors)
     company_R = np.arange(rows) if plan.company is None else _companies(frame[plan.company], errors)
     _find_twins(company_R, period_R, errors)
@@ -106,17 +117,31 @@ def find_cases(
     if len(at_G):
         prior_G = rows_before(company_R[at_G], period_R[at_G])
         before_R[at_G] = np.where(prior_G >= 0, at_G[prior_G], -1)
+    errors = {**faults, **errors}
+    good_R[list(faults)] = False
     row_C = np.arange(rows) if plan.cases == "all" else _latest(company_R, period_R, good_R, errors)
     row_C = row_C if only is None else row_C[np.isin(row_C, only)]
     lags = [row_C]
     for _ in range(YEARS - 1):
         lags.append(np.where(lags[-1] >= 0, before_R[lags[-1]], -1))
+    _spoil(np.stack(lags), period_R, faults, errors)
     place = {int(row): at for at, row in enumerate(row_C)}
     return Cases(
         row_LC=np.stack(lags),
         year_C=year_of(period_R[row_C]),
         errors={place[row]: words for row, words in errors.items() if row in place},
     )
+
+
+def future_rows(column: pd.Series, today: date) -> dict[int, str]:
+    """Rows (by position) whose period is more than a year after today, each with its error."""
+    errors: dict[int, str] = {}
+    period_R = _periods(column, {})
+    latest = (today.year + 1) * 10_000 + today.month * 100 + today.day
+    for row in np.flatnonzero(np.where(period_R < 10_000, period_R * 10_000, period_R) > latest).tolist():
+        words = f"column {column.name!r} holds {column.iloc[row]}; allowed is up to a year after {today}"
+        errors[row] = f"FUTURE_PERIOD: {words}"
+    return errors
 
 
 def year_of(period_R: Ints) -> Floats:
@@ -187,6 +212,15 @@ def _find_twins(company_R: Ints, period_R: Ints, errors: dict[int, str]) -> None
     for row in np.flatnonzero(keys.duplicated(keep=False)).tolist():
         words = f"TWO_ROWS: there is another row of this company for {period_R[row]}; one is allowed"
         errors.setdefault(row, words)
+
+
+def _spoil(row_LC: Ints, period_R: Ints, faults: Mapping[int, str], errors: dict[int, str]) -> None:
+    """A case whose history holds a figure that is none is an error."""
+    for before_C in row_LC[1:]:
+        for case in np.flatnonzero(np.isin(before_C, list(faults))).tolist():
+            bad = int(before_C[case])
+            words = f"OTHER_ROW: the row of {period_R[bad]} of the same company cannot be used ({faults[bad]})"
+            errors.setdefault(int(row_LC[0, case]), words)
 
 
 def _latest(company_R: Ints, period_R: Ints, good_R: NDArray[np.bool_], errors: dict[int, str]) -> Ints:

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pipelines.finance.company_cells import read_figures
 from pipelines.finance.company_frame import find_cases, known_columns
 from pipelines.finance.company_plan import CompanyPlan
-from pipelines.finance.rules.panel import make_panel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,12 @@ def cut_between_cases(
 ) -> Iterator[CasePiece]:
     """Yield pieces of at most `cases` cases, in the order in which the whole table gives them.
 
-    InputError: a column that the plan names is absent, or a cell of its figures is no number.
+    InputError: a column that the plan names is absent.
     """
     known = known_columns(frame, plan)
-    make_panel(known[list(plan.figures)], unit=plan.unit, tables=plan.tables)  # refuses what is no number
-    found = find_cases(known, plan, row_errors)
+    # where every row is a case, a piece holds all rows whose figures its cases see, and finds their faults again
+    faults = {} if plan.cases == "all" else read_figures(known, plan.figures)[1]
+    found = find_cases(known, plan, row_errors, faults=faults)
     for first in range(0, found.row_LC.shape[1], cases):
         block_LC = found.row_LC[:, first : first + cases]
         rows = np.unique(block_LC[block_LC >= 0])

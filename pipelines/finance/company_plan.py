@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from core.errors import InputError
+from pipelines.finance.company_cells import is_figure
 from pipelines.finance.company_pairs import Pair
 from pipelines.finance.company_rules import Features, choose_features, read_features
 from pipelines.finance.labels import LabelRule, read_labels
@@ -132,7 +133,7 @@ def figures_of(frame: pd.DataFrame, tables: tuple[str, ...], left_out: frozenset
     """Names in formulas of the table's columns of numbers, with their headings. InputError: one name twice."""
     found: dict[str, str] = {}
     for heading in map(str, frame.columns):
-        if heading in left_out or not pd.api.types.is_numeric_dtype(frame[heading]):
+        if heading in left_out or not is_figure(heading, frame[heading], tables):
             continue
         name = name_of(heading, tables)
         if name in found:
