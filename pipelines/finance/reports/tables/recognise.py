@@ -173,7 +173,10 @@ def _column_lines(
     """The lines of one column of one table."""
     assert column.end is not None
     held = [(one, number) for one in found if (number := _number_in(one, column, columns)) is not None]
-    printed = [Printed(one.item, one.words, number.value * _scale(one, unit), one.row.label) for one, number in held]
+    printed = [
+        Printed(one.item, one.words, number.value * _scale(one, unit), one.row.label, _is_mixed(one, columns))
+        for one, number in held
+    ]
     values = signed(printed, language)
     for (one, number), value in zip(held, values, strict=True):
         yield (
@@ -193,6 +196,12 @@ def _column_lines(
 
 def _number_in(found: Found, column: Column, columns: Sequence[Column]) -> Number | None:
     return next((number for number in found.row.numbers if column_of(number, columns) is column), None)
+
+
+def _is_mixed(found: Found, columns: Sequence[Column]) -> bool:
+    """Whether the row has gains and losses among its periods; changes are no period's."""
+    held = [number.value for number in found.row.numbers if (one := column_of(number, columns)) is not None and one.end]
+    return any(value < 0 for value in held) and any(value > 0 for value in held)
 
 
 def _scale(found: Found, unit: Unit) -> int:

@@ -38,12 +38,16 @@ _ROUNDING = Decimal("0.005")  # of an impairment, by which a total may miss its 
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A number of an item as printed, scaled, with the heading it stands by, cleaned and as it stands in its row."""
+    """A number of an item as printed, scaled, with the heading it stands by, cleaned and as it stands in its row.
+
+    `mixed`: the row's periods have both signs, so that each number has its own, whatever the heading says.
+    """
 
     item: str
     words: str
     value: Decimal
     label: str = ""
+    mixed: bool = False
 
 
 def signed(numbers: Sequence[Printed], language: Language) -> list[Decimal]:
@@ -77,7 +81,7 @@ def _meant(number: Printed, language: Language, deducted: bool) -> Decimal:
         return _cost(value, words, item, deducted)
     if _REVERSED.search(words):
         return -value
-    is_loss = item in _MAY_BE_LOSSES and says_loss(words, language)
+    is_loss = item in _MAY_BE_LOSSES and not number.mixed and says_loss(words, language)
     if value > 0 and (is_loss or _says_expense(item, words)):
         return -value
     return value
