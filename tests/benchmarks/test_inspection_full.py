@@ -29,7 +29,7 @@ from pipelines.inspection.samples import label_names, load_samples
 from pipelines.inspection.train import bare_samples, learn, make_network, start, train_inspection
 from pipelines.inspection.validate import validate
 
-SEEDS = 1  # of each training
+SEEDS = 3  # of each training
 TRUNK = "mobilenet_v1_1.0_224_trunk12.pt"
 BUDGET = {"magnetic_tile": 50, "neu_det": None}  # locations a class
 SHOWN = {
