@@ -118,7 +118,7 @@ SUMS = (
 
 
 def check(statements: Statements, expected: bool = True) -> tuple[Check, ...]:
-    """All checks that the figures allow. `expected`: the report should hold all three statements."""
+    """All checks that the figures allow. `expected`: a whole report, that should hold all three statements."""
     columns = {name: by_column(statements.get(name, ())) for name in STATEMENTS}
     found = [_check_sum(rule, columns[rule.statement]) for rule in SUMS]
     found += [_found(statements, expected), _same_profit(columns), _signs(columns), _units(columns)]
@@ -195,11 +195,18 @@ def _when(column: Column) -> str:
 
 def _found(statements: Statements, expected: bool) -> Check | None:
     missing = [NAMES[name] for name in STATEMENTS if not statements.get(name)]
-    if not missing:
+    parents = [
+        NAMES[name]
+        for name in STATEMENTS
+        if statements.get(name) and all(line.scope == "parent" for line in statements[name])
+    ]
+    if not missing and not parents:
         return Check("statements_found", True, "all three")
     if not expected and len(missing) == len(STATEMENTS):
         return None
-    return Check("statements_found", False, f"no {', no '.join(missing)} was found; it may stand in another document")
+    said = [f"no {', no '.join(missing)} was found; it may stand in another document"] if missing else []
+    said += [f"of the {', of the '.join(parents)} only the parent company's was found"] if parents else []
+    return Check("statements_found", False, "; ".join(said))
 
 
 def _same_profit(columns: Mapping[StatementName, Mapping[Column, Sequence[Line]]]) -> Check | None:

@@ -51,7 +51,7 @@ def read(content: bytes, file: str) -> Report:
 def finish(report: Report, company: str | None = None) -> Report:
     """The report with its sections and checks, and with lines that mean two items under both."""
     lines = settle(report.statements)
-    checks = (*report.checks, *check(lines, expected=report.form is not None or bool(report.facts)))
+    checks = (*report.checks, *check(lines))
     if company is not None:
         checks = (*checks, company_check(report, company))
     sections = find_sections(report.text, report.language, report.form) if report.text else ()

@@ -129,6 +129,15 @@ def test_a_missing_statement_is_said() -> None:
     found = {one.name: one for one in check({"income": lines(12, revenue=1)})}
     assert found["statements_found"].detail.startswith("no balance sheet, no cash flow statement was found")
     assert check({}, expected=False) == ()
+    assert [(one.name, one.passed) for one in check({})] == [("statements_found", False)]
+
+
+def test_a_statement_of_the_parent_alone_is_said() -> None:
+    group = lines(12, revenue=1, net_income=1)
+    parent = [line("total_assets", 5, scope="parent"), line("total_liabilities", 2, scope="parent")]
+    found = {one.name: one for one in check({"income": group, "balance": parent, "cash_flow": lines(12, cash_end=1)})}
+    assert not found["statements_found"].passed
+    assert found["statements_found"].detail == "of the balance sheet only the parent company's was found"
 
 
 def test_parent_and_group_are_not_mixed() -> None:

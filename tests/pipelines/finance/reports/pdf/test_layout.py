@@ -148,4 +148,4 @@ def test_amounts_with_one_decimal_count_as_amounts_and_percentages_do_not() -> N
     labels = ("Total assets", "Total current assets", "Total liabilities", "Inventories", "Total equity", "Goodwill")
     statement = "Consolidated balance sheet\n" + "\n".join(f"{label} 400.5 (380.0)" for label in labels)
     shares = "Growth by part\n" + "\n".join(f"{label} 4.5% 3.8%" for label in labels)
-    assert statement_pages([shares, statement, shares], 10) == (2,)
+    assert statement_pages([shares, statement, shares], 10) == (1,)
