@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
+
 from apps.store.pieces import Piece
 from core.errors import InputError
 from core.runtime.manifest import Manifest
@@ -68,10 +70,13 @@ def read_companies(
         words = f"more than {most_rows:,} rows, and the years of a company are held together"
         raise InputError(f"{source.path} has {words}; split it between companies", code="FILE_TOO_LARGE")
     ids = chunk.rows + 1 if id_column is None else chunk.frame[id_column].fillna("")
-    errors = dict(chunk.errors)
-    if plan.period in chunk.frame:
-        errors = {**future_rows(chunk.frame[plan.period], datetime.now(UTC).date()), **errors}
+    errors = future_errors(chunk.frame, plan.period) | dict(chunk.errors)
     return Piece(frame=chunk.frame, ids=tuple(ids.astype(str)), errors=errors)
+
+
+def future_errors(frame: pd.DataFrame, period: str | None) -> dict[int, str]:
+    """Rows (by position) of a period more than a year after today, each with its error."""
+    return future_rows(frame[period], datetime.now(UTC).date()) if period in frame else {}
 
 
 def is_report(path: Path) -> bool:

@@ -71,7 +71,7 @@ def _company(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     from apps.cases import read_companies  # noqa: PLC0415  (each kind loads only its own)
     from data.tables import open_source  # noqa: PLC0415
-    from pipelines.finance.company import evaluate_company  # noqa: PLC0415
+    from pipelines.finance.company_evaluate import evaluate_company  # noqa: PLC0415
 
     table = read_companies(open_source(data), engine.bundle.manifest, where=where)
     found = evaluate_company(table.frame, engine, seed=seed, row_errors=table.errors)

@@ -2,11 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from apps.cli.console import Progress, parse_floors, parse_where
+from apps.cli.console import Progress, note, parse_floors, parse_where
 from apps.cli.training import (
     Cost,
     CreditPreset,
@@ -25,6 +25,9 @@ from apps.cli.training import (
 )
 from apps.settings import load_settings
 from core.runtime.bundle import Bundle
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def company(
@@ -66,12 +69,14 @@ def company(
     Example: assay train company --data firms.csv.gz --target failed --id company_id --period fyear --unit 1e6
     --where split=train --valid-where split=val --base-rate 0.03 --name firms
     """
-    from data.tables import read_table  # noqa: PLC0415  (pandas, only when it is needed)
+    from apps.cases import future_errors  # noqa: PLC0415  (pandas, only when it is needed)
+    from data.tables import read_table  # noqa: PLC0415
     from pipelines.finance.boosting import Preset  # noqa: PLC0415
     from pipelines.finance.company import train_company  # noqa: PLC0415
-    from pipelines.finance.company_plan import CompanyOptions  # noqa: PLC0415
+    from pipelines.finance.company_plan import CompanyOptions, has_items  # noqa: PLC0415
 
     settings = load_settings()
+    refused: dict[str, dict[str, int]] = {}
     run = run_folder(settings, name, resume)
     chosen, valid_chosen = parse_where(where or []), parse_where(valid_where or [])
     other_chosen = parse_where(unlabelled_where or [])
@@ -101,14 +106,27 @@ def company(
         resume=run,
     )
     text = [column for column in (id_column, group) if column]
-    train = read_table(data, text=text, where=chosen).frame
-    held = read_table(valid or data, text=text, where=valid_chosen).frame if valid or valid_chosen else None
-    other = None
-    if unlabelled is not None or other_chosen:
-        other = read_table(unlabelled or data, text=text, where=other_chosen).frame
+    errors: dict[str, dict[int, str]] = {}
+
+    def read(part: str, path: Path, rows: dict[str, str]) -> "pd.DataFrame":
+        table = read_table(path, text=text, where=rows)
+        errors[part] = future_errors(table.frame, period) | dict(table.errors)
+        return table.frame
+
+    train = read("training", data, chosen)
+    held = read("validation", valid or data, valid_chosen) if valid or valid_chosen else None
+    other = read("unlabelled", unlabelled or data, other_chosen) if unlabelled or other_chosen else None
+    if not has_items(train, options):
+        note("no column is a known statement item; rules cannot be used; see assay rules list")
 
     def make(folder: Path, progress: Progress) -> Bundle:
-        return train_company(train, held, options, folder, progress, other)
+        bundle = train_company(train, held, options, folder, progress, other, errors)
+        refused.update(bundle.manifest.about["refused"])
+        return bundle
 
     train_and_register(settings, name, make, as_json)
+    for part, causes in refused.items():
+        if causes:
+            listed = ", ".join(f"{code} {cases}" for code, cases in causes.items())
+            note(f"{part}: {sum(causes.values())} cases were refused and not learned from: {listed}")
     shutil.rmtree(run, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Company failure and loss from statements: trains, scores and evaluates, the main path of the kind `company`.
+"""Company failure and loss from statements: trains and scores, the main path of the kind `company`.
 
 A table of statements becomes the model's frame (`company_frame`), and from there on a company is a case like any other:
 the training, the engine, the zones and the reasons are those of credit.
@@ -21,22 +21,22 @@ from pipelines.finance.company_fit import choose, fit_company, only
 from pipelines.finance.company_frame import Derived, derive, with_pairs
 from pipelines.finance.company_plan import KIND, CompanyOptions, CompanyPlan, make_plan
 from pipelines.finance.company_policy import Caution, cautions, with_caution
-from pipelines.finance.company_rate import BaseRate, RateEstimate, before_shift, estimate_rate, shifted
+from pipelines.finance.company_rate import BaseRate, before_shift, estimate_rate, shifted
 from pipelines.finance.company_reports import ReportCase, derive_reports
 from pipelines.finance.company_rules import worded
 from pipelines.finance.credit import training_record
-from pipelines.finance.evaluate import Evaluation, evaluate_table
 from pipelines.finance.explain import Language
 from pipelines.finance.features import extract, to_batch
 from pipelines.finance.floors import check_floors
 from pipelines.finance.judging import FittedModel, Judged, judge
-from pipelines.finance.labels import LabelRule, find_rule, read_labels
+from pipelines.finance.labels import LabelRule, find_rule
 from pipelines.finance.rows import Labelled, fingerprint, held_out, labelled
 from pipelines.finance.score import Scored, score_table
 from pipelines.finance.scorecard import Policy
 
 Progress = Callable[[float, str], None]
 NO_ERRORS: Mapping[int, str] = {}
+NO_PART_ERRORS: Mapping[str, Mapping[int, str]] = {}
 
 
 def train_company(
@@ -46,18 +46,23 @@ def train_company(
     folder: Path,
     progress: Progress,
     population: pd.DataFrame | None = None,
+    errors: Mapping[str, Mapping[int, str]] = NO_PART_ERRORS,
 ) -> Bundle:
     """Train and write the bundle to `folder`, which must be new or empty.
 
     `population` are rows like those that will be scored, whose labels nobody needs: the base rate is estimated from
-    them. InputError and GateError as in train_credit.
+    them. `errors` are rows (by position) that could not be read, under `training`, `validation` and `unlabelled`.
+    InputError and GateError as in train_credit.
     """
+    if options.target_rate is not None and (options.base_rate is not None or population is not None):
+        raise InputError("--target-rate is a share of the validation rows, which have another base rate; give --cost")
     progress(0.0, "reading the statements")
     rule = _rule(train, options)
     plan = make_plan(train, options, rule)
     options = replace(options, group=options.group or (plan.company if plan.cases == "all" else None))
-    fitting = derive(train, plan)
-    validating = None if valid is None else derive(valid, plan)
+    fitting = derive(train, plan, errors.get("training"))
+    validating = None if valid is None else derive(valid, plan, errors.get("validation"))
+    refused = _refused({"training": fitting, "validation": validating})
     if validating is None:
         fitting, validating = _hold_out(fitting, rule, options)
     spec = _spec(fitting, plan, options)
@@ -70,11 +75,11 @@ def train_company(
     fitted = fit_company(fit_rows, valid_rows, spec, options, progress)
     progress(0.85, f"calibrating on {len(valid_rows.y_B)} rows")
     draft = _Draft(plan, spec, rule, options, fitted, fit_rows, valid_rows)
-    base = _base_rate(draft, population)
+    base = _base_rate(draft, population, errors.get("unlabelled"))
     judged = draft.judged(base)
     check_floors(judged.metrics, options.floors)
     progress(0.95, "writing the bundle")
-    more = {"data_sha256": fingerprint(train, valid), "columns": chosen.to_json()}
+    more = {"data_sha256": fingerprint(train, valid), "columns": chosen.to_json(), "refused": refused}
     return draft.write(folder, judged, base, more)
 
 
@@ -151,51 +156,9 @@ def score_reports(cases: Sequence[ReportCase], engine: Engine, wish: Wish) -> Sc
     return replace(scored, warnings=_of_figures(scored.warnings, plan))
 
 
-@dataclass(frozen=True, kw_only=True)
-class CompanyEvaluation:
-    """An evaluation, and how the base rate of the judged rows stands to the one that the model assumes."""
-
-    evaluation: Evaluation
-    base_rate: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """As an evaluation of credit, with `base_rate`."""
-        return self.evaluation.to_json() | {"base_rate": dict(self.base_rate)}
-
-
-def evaluate_company(
-    frame: pd.DataFrame, engine: Engine, *, seed: int = 0, row_errors: Mapping[int, str] = NO_ERRORS
-) -> CompanyEvaluation:
-    """Judge the cases that have a label; companies with several cases are drawn whole for the intervals."""
-    manifest = engine.bundle.manifest
-    plan = CompanyPlan.from_json(manifest.about.get("company"))
-    derived = derive(frame, plan, row_errors)
-    table, errors = derived.frame, derived.errors
-    groups = None if plan.company is None or plan.cases == "latest" else table[plan.company].fillna("")
-    found = evaluate_table(table, engine, seed=seed, row_errors=errors, groups=groups)
-    spec = FeatureSpec.from_json(manifest.spec)
-    y_C = read_labels(table[spec.target], LabelRule.from_json(manifest.about["labels"]))
-    gated = extract(table, spec)
-    y_C[[*gated.errors, *errors]] = np.nan
-    p_B = engine.predict(to_batch(gated.values[~np.isnan(y_C)])).probability
-    assumed = float(manifest.about["base_rate"]["assumed"])
-    estimate = estimate_rate(np.log(p_B) - np.log1p(-p_B), assumed)
-    return CompanyEvaluation(evaluation=found, base_rate=_compare(assumed, estimate, float(np.nanmean(y_C)), len(p_B)))
-
-
 def _of_figures(warnings: Mapping[str, int], plan: CompanyPlan) -> dict[str, int]:
     """Warnings of what the table or report holds itself; what is worked out of it follows suit."""
     return {words: rows for words, rows in warnings.items() if words.split(" ", 1)[-1] in plan.figures}
-
-
-def _compare(assumed: float, estimate: RateEstimate, seen: float, rows: int) -> dict[str, Any]:
-    error = float(np.sqrt(assumed * (1 - assumed) / rows))
-    return {
-        "assumed": assumed,
-        "seen": seen,
-        "estimated": estimate.to_json(),  # without a look at the labels
-        "differs": abs(seen - assumed) > 2 * error,
-    }
 
 
 def _rule(train: pd.DataFrame, options: CompanyOptions) -> LabelRule:
@@ -203,6 +166,17 @@ def _rule(train: pd.DataFrame, options: CompanyOptions) -> LabelRule:
         columns = ", ".join(map(str, train.columns))
         raise InputError(f"the table has no target column {options.target!r}; it has {columns}", code="UNKNOWN_COLUMN")
     return find_rule(train[options.target])
+
+
+def _refused(parts: Mapping[str, Derived | None]) -> dict[str, dict[str, int]]:
+    """Which cases of each part cannot be used, counted by cause. InputError: all of a part."""
+    found = {part: derived.causes() for part, derived in parts.items() if derived is not None}
+    for part, derived in parts.items():
+        if derived is not None and 0 < len(derived.frame) == len(derived.errors):
+            causes = ", ".join(f"{code} {cases}" for code, cases in found[part].items())
+            words = f"not one of the {len(derived.frame)} {part} cases can be used ({causes})"
+            raise InputError(f"{words}; the first: {derived.errors[min(derived.errors)]}")
+    return found
 
 
 def _hold_out(derived: Derived, rule: LabelRule, options: CompanyOptions) -> tuple[Derived, Derived]:
@@ -272,13 +246,11 @@ class _Draft:
         )
 
 
-def _base_rate(draft: _Draft, population: pd.DataFrame | None) -> BaseRate:
+def _base_rate(draft: _Draft, population: pd.DataFrame | None, errors: Mapping[int, str] | None) -> BaseRate:
     """The share of bad cases to assume: as given, as the population has it, or that of the validation rows."""
     seen = float(draft.valid_rows.y_B.mean())
     plain = BaseRate(assumed=seen, validation=seen, source="the validation rows")
     given = draft.options.base_rate
-    if (given is not None or population is not None) and draft.options.target_rate is not None:
-        raise InputError("--target-rate is a share of the validation rows, which have another base rate; give --cost")
     if given is not None:
         return replace(plain, assumed=given, source="as given")
     if population is None:
@@ -286,7 +258,7 @@ def _base_rate(draft: _Draft, population: pd.DataFrame | None) -> BaseRate:
     with tempfile.TemporaryDirectory() as scratch:
         bundle = draft.write(Path(scratch) / "bundle", draft.judged(plain), plain, {})
         engine = Engine.open(bundle, device="cpu")
-        derived = derive(population, draft.plan)
+        derived = derive(population, draft.plan, errors)
         gated = extract(derived.frame, draft.spec)
         good = np.ones(len(derived.frame), dtype=np.bool_)
         good[[*gated.errors, *derived.errors]] = False

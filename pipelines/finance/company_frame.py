@@ -7,6 +7,7 @@ that failed were kept for five years and the others for as long as they lasted, 
 R rows of the table, C cases, L years (0: the case's own), F features.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -41,6 +42,10 @@ class Derived:
     errors: Mapping[int, str]  # position among the cases -> "CODE: words"
     panels: tuple[Panel, ...] = ()  # of the cases in their order; the first rows of each are the cases' own
     sizes: tuple[int, ...] = ()  # cases in each panel
+
+    def causes(self) -> dict[str, int]:
+        """How many cases have an error, by its code."""
+        return dict(Counter(words.split(":")[0] for words in self.errors.values()).most_common())
 
 
 @dataclass(frozen=True, kw_only=True)

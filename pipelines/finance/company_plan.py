@@ -14,6 +14,7 @@ from pipelines.finance.company_pairs import Pair
 from pipelines.finance.company_rules import Features, choose_features, read_features
 from pipelines.finance.labels import LabelRule, read_labels
 from pipelines.finance.options import CreditOptions
+from pipelines.finance.reports.items import ITEMS
 from pipelines.finance.rules.panel import name_of, tables_recognised
 from pipelines.finance.rules.policy import Policy, load_policy, policy_from_json
 from pipelines.finance.rules.rulebook import load_rules
@@ -140,6 +141,12 @@ def figures_of(frame: pd.DataFrame, tables: tuple[str, ...], left_out: frozenset
             raise InputError(f"columns {found[name]!r} and {heading!r} both mean {name}; drop one with --ignore")
         found[name] = heading
     return found
+
+
+def has_items(frame: pd.DataFrame, options: CompanyOptions) -> bool:
+    """Tell whether rules have anything to work with: a column that is a known statement item, or implies some."""
+    headings = [str(heading) for heading in frame.columns if heading not in (options.period, options.id_column)]
+    return bool(tables_recognised(headings)) or any(name_of(heading) in ITEMS for heading in headings)
 
 
 def _case_rule(train: pd.DataFrame, options: CompanyOptions, rule: LabelRule) -> CaseRule:

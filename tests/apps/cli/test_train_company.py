@@ -1,5 +1,6 @@
 """`assay train company`, and what evaluate and score do with its models."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ KEYS = ["--target", "failed", "--id", "firm", "--period", "year", "--name", "fir
 def test_what_was_asked_for_reaches_the_training(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def watched(train: Any, valid: Any, options: Any, folder: Path, progress: Any, population: Any) -> Any:
+    def watched(train: Any, valid: Any, options: Any, folder: Path, progress: Any, population: Any, _: Any) -> Any:
         seen.update(train=train, valid=valid, options=options, population=population)
         raise company.InputError("seen enough")
 
@@ -48,6 +49,47 @@ def test_what_was_asked_for_reaches_the_training(table: Path, monkeypatch: pytes
     )
     assert options.ignore == ("split", "split", "split")
     assert [len(seen[part]) for part in ("train", "valid", "population")] == [600, 400, 240]
+
+
+def test_rows_that_are_refused_are_counted_by_cause(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = pd.read_csv(table, dtype="str")
+    known = frame.index[frame["split"] == "train"]
+    frame.loc[known[0], "total_assets"] = "much"
+    frame.loc[known[1], "year"] = "FY"
+    frame.loc[known[2], "year"] = "2150"
+    twice = frame.loc[[known[3]]].assign(ebit="7")
+    nameless = frame.loc[[known[4]]].assign(firm="")
+    pd.concat([frame, twice, nameless]).to_csv(table, index=False)
+    rows = ["--where", "split=train", "--valid-where", "split=val", "--cases", "all", "--json"]
+    assert cli.run(["train", "company", "--data", str(table), *KEYS, *rows]) == 0
+    done = capsys.readouterr()
+    refused = json.loads(done.out)["about"]["refused"]
+    counts = {"NOT_A_NUMBER": 1, "BAD_PERIOD": 1, "FUTURE_PERIOD": 1, "TWO_ROWS": 2, "NO_COMPANY": 1}
+    assert {code: cases for code, cases in refused["training"].items() if code != "OTHER_ROW"} == counts
+    assert refused["validation"] == {}
+    assert "FUTURE_PERIOD 1" in done.err
+    assert "TWO_ROWS 2" in done.err
+    assert "known statement item" not in done.err
+
+
+def test_nothing_but_rows_that_are_refused_is_one_line(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pd.read_csv(table).assign(year=2150).to_csv(table, index=False)
+    assert cli.run(["train", "company", "--data", str(table), *KEYS]) == 2
+    assert "FUTURE_PERIOD" in capsys.readouterr().err
+
+
+def test_a_table_without_a_known_item_is_said_to_be_one(
+    table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: Any) -> Any:
+        raise company.InputError("seen enough")
+
+    monkeypatch.setattr(company, "train_company", stop)
+    frame = pd.read_csv(table)
+    frame.columns = [name if name in ("firm", "year", "failed", "split") else f"col_{name}" for name in frame.columns]
+    frame.to_csv(table, index=False)
+    assert cli.run(["train", "company", "--data", str(table), *KEYS]) == 2
+    assert "no column is a known statement item; rules cannot be used" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

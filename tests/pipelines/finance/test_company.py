@@ -10,7 +10,8 @@ import pytest
 from core.errors import InputError
 from core.runtime.bundle import Bundle
 from core.runtime.engine import Engine
-from pipelines.finance.company import Wish, evaluate_company, score_company, score_reports, train_company
+from pipelines.finance.company import Wish, score_company, score_reports, train_company
+from pipelines.finance.company_evaluate import evaluate_company
 from pipelines.finance.company_plan import CompanyOptions
 from pipelines.finance.company_reports import ReportCase
 from tests.pipelines.finance.company_samples import KEYS, make_companies, make_report

@@ -1,11 +1,13 @@
 """From a table of statements to cases: whose years are history, and what cannot be placed."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from core.errors import InputError
-from pipelines.finance.company_frame import derive
+from pipelines.finance.company_frame import derive, future_rows
 from pipelines.finance.company_plan import CompanyOptions, CompanyPlan, make_plan
 from pipelines.finance.labels import find_rule
 from tests.pipelines.finance.company_samples import KEYS, make_companies
@@ -105,6 +107,13 @@ def test_the_plan_comes_back_from_the_bundle_word_for_word() -> None:
     again = CompanyPlan.from_json(PLAN.to_json())
     assert again == PLAN
     pd.testing.assert_frame_equal(derive(TABLE, again).frame, derive(TABLE, PLAN).frame)
+
+
+@pytest.mark.parametrize(("period", "future"), [(2027, False), (2028, True), ("2027-11-30", True), (20271122, False)])
+def test_a_period_more_than_a_year_after_today_is_an_error(period: object, future: bool) -> None:
+    errors = future_rows(pd.Series([2020, period], name="year", dtype=object), date(2026, 11, 22))
+    assert list(errors) == [1] * future
+    assert all(words.startswith("FUTURE_PERIOD: column 'year' holds ") for words in errors.values())
 
 
 def test_no_rule_looks_at_other_companies() -> None:
