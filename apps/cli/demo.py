@@ -70,7 +70,7 @@ def _reports(out: Path, seed: str) -> None:
     for old in (folder, read):
         shutil.rmtree(old, ignore_errors=True)
     _assay("data", "make", "reports", "--out", str(folder), "--rows", str(FIRM_YEARS), "--seed", seed)
-    names = sorted(path.name for path in (folder / "filings").iterdir() if path.suffixes[-2:] != [".gold", ".json"])
+    names = sorted(path.name for path in (folder / "filings").iterdir())
     firsts = [next((name[:7] for name in names if name.startswith(country)), country) for country in ("US", "CN")]
     shown = [str(folder / "filings" / name) for name in names if name.startswith(tuple(firsts)) or "_flawed" in name]
     _assay("report", "extract", *shown, "--out", str(read))

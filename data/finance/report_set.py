@@ -22,6 +22,7 @@ from data.finance.report_tables import statement_csv, workbook
 from data.finance.reports import Kind
 from data.tables import TableWriter
 
+FILINGS, GOLD = "filings", "gold"  # folders; apart, so that all of the first are reports
 EACH = 4  # companies of a country whose reports are written; half of them in distress where there are such
 Form = tuple[str, str, Kind, Callable[[Filing], bytes]]  # name, suffix, kind, how it is written
 
@@ -85,27 +86,27 @@ _FLAWS = {"us": (("total_liabilities", "balance_sheet_balances"),), "cn": (("cas
 def make_reports(
     folder: Path, *, rows: int, seed: int, progress: Callable[[float, str], None] = lambda share, words: None
 ) -> tuple[Path, ...]:
-    """Write `statements.csv.gz` and `filings/` with a `.gold.json` beside each report; return their paths.
+    """Write `statements.csv.gz`, `filings/` and for each report a `.gold.json` in `gold/`; return their paths.
 
     Same rows and seed, same bytes. A file named `flawed` holds one misprinted figure, which its gold names.
     Raises InputError for fewer than one row.
     """
     companies = make_companies(rows, seed)
-    filings = folder / "filings"
     table = folder / "statements.csv.gz"
-    try:
-        filings.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AssayError(
-            f"{filings} could not be made ({error.strerror}); give a folder that can be written"
-        ) from error
+    for part in (FILINGS, GOLD):
+        try:
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AssayError(
+                f"{folder / part} could not be made ({error.strerror}); give a folder that can be written"
+            ) from error
     with TableWriter(table) as writer:
         writer.write(statement_table(companies))
     chosen = [*_chosen(companies, "us"), *_chosen(companies, "cn")]
     made: list[Path] = [table]
     for place, company in enumerate(chosen):
         progress(place / len(chosen), f"writing the reports of {company.name}")
-        made += _write_company(filings, company, seed, place)
+        made += _write_company(folder, company, seed, place)
     return tuple(made)
 
 
@@ -141,17 +142,17 @@ def _flawed(forms: Sequence[Form]) -> Form:
 
 def _write(folder: Path, filing: Filing, form: Form) -> list[Path]:
     name, suffix, kind, write = form
-    path = folder / f"{filing.company.company_id}_{filing.year}_{name}{suffix}"
+    path = folder / FILINGS / f"{filing.company.company_id}_{filing.year}_{name}{suffix}"
     truth = gold(filing, path.name, kind, sections=kind in _TEXT, facts=_true_facts(filing, kind))
-    beside = path.with_name(f"{path.name}.gold.json")
+    told = folder / GOLD / f"{path.name}.gold.json"
     try:
         path.write_bytes(write(filing))
-        beside.write_text(_readable(truth), encoding="utf-8")
+        told.write_text(_readable(truth), encoding="utf-8")
     except OSError as error:
         raise AssayError(
             f"{path} could not be written ({error.strerror}); free some room or give another folder"
         ) from error
-    return [path, beside]
+    return [path, told]
 
 
 def _readable(truth: dict[str, Any]) -> str:

@@ -27,9 +27,12 @@ Pair = tuple[dict[str, Any], dict[str, Any]]  # gold, what was read
 def read(house, tmp_path_factory: pytest.TempPathFactory) -> list[Pair]:
     folder = tmp_path_factory.mktemp("generated")
     house.assay("data", "make", "reports", "--out", folder, "--rows", 200, "--seed", 5)
-    reports = sorted(path for path in (folder / "filings").iterdir() if not path.name.endswith(".gold.json"))
+    reports = sorted((folder / "filings").iterdir())
     house.assay("report", "extract", *reports, "--out", folder / "read", "--jobs", 2)
-    return [(_json(Path(f"{path}.gold.json")), _json(folder / "read" / f"{path.name}.json")) for path in reports]
+    return [
+        (_json(folder / "gold" / f"{path.name}.gold.json"), _json(folder / "read" / f"{path.name}.json"))
+        for path in reports
+    ]
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def filings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def documents(filings: Path) -> dict[str, dict[str, Any]]:
-    sources = [path.with_name(path.name.removesuffix(".gold.json")) for path in sorted(filings.glob("*.gold.json"))]
+    sources = sorted(filings.iterdir())
     command = [sys.executable, "-m", "apps.cli", "report", "extract", *map(str, sources), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=280)
     assert done.stderr == ""
@@ -32,7 +32,7 @@ def documents(filings: Path) -> dict[str, dict[str, Any]]:
 
 
 def gold_of(filings: Path, name: str) -> dict[str, Any]:
-    truth: dict[str, Any] = json.loads((filings / f"{name}.gold.json").read_text(encoding="utf-8"))
+    truth: dict[str, Any] = json.loads((filings.parent / "gold" / f"{name}.gold.json").read_text(encoding="utf-8"))
     return truth
 
 

@@ -6,6 +6,7 @@ import json
 import zipfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -32,6 +33,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def gold_of(report: Path) -> dict[str, Any]:
+    told = report.parent.parent / "gold" / f"{report.name}.gold.json"
+    found: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
+    return found
+
+
 def digest(folder: Path) -> str:
     total = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -55,7 +62,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(made: Path, 
 
 def test_every_form_is_there_with_its_gold_and_the_table_has_its_rows(made: Path) -> None:
     files = {path.name for path in (made / "filings").iterdir()}
-    assert all(f"{name}.gold.json" in files for name in files if not name.endswith(".gold.json"))
+    assert {f"{name}.gold.json" for name in files} == {path.name for path in (made / "gold").iterdir()}
     for name, suffix, _, _ in (*AMERICAN, *CHINESE):
         assert any(file.endswith(f"_{name}{suffix}") for file in files), name
     table = pd.read_csv(made / "statements.csv.gz")
@@ -75,7 +82,7 @@ def test_even_a_few_rows_give_reports(rows: int, tmp_path: Path) -> None:
 def test_gold_values_are_those_of_the_table(made: Path) -> None:
     table = pd.read_csv(made / "statements.csv.gz").set_index(["company_id", "year"])
     seen = 0
-    for path in (made / "filings").glob("*.gold.json"):
+    for path in (made / "gold").iterdir():
         truth = json.loads(path.read_text(encoding="utf-8"))
         for one in truth["values"] if truth["flaw"] is None else ():
             key = (truth["company_id"], int(one["period_end"][:4]))
@@ -88,7 +95,7 @@ def test_gold_values_are_those_of_the_table(made: Path) -> None:
 def test_inline_documents_hold_each_fact_with_its_value(made: Path) -> None:
     for path in (made / "filings").glob("*_10k.htm"):
         root = etree.fromstring(path.read_bytes().lstrip())
-        truth = json.loads(Path(f"{path}.gold.json").read_text(encoding="utf-8"))
+        truth = gold_of(path)
         wanted = {(fact["concept"], fact["value"]) for fact in truth["facts"]}
         found = set()
         for tag in root.iter(f"{IX}nonFraction"):
@@ -111,7 +118,7 @@ def test_packages_are_well_formed_and_hold_five_files(made: Path) -> None:
         with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
             roots = {name: etree.fromstring(archive.read(name)) for name in archive.namelist()}
         assert len(roots) == 5
-        wanted = json.loads(Path(f"{path}.gold.json").read_text(encoding="utf-8"))["facts"]
+        wanted = gold_of(path)["facts"]
         instance = next(root for name, root in roots.items() if name.endswith(".xml") and "_" not in name)
         numbers = [child for child in instance if child.get("unitRef")]
         assert len(numbers) == len(wanted)
