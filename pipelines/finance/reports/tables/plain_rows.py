@@ -15,9 +15,12 @@ from itertools import accumulate, chain
 from pipelines.finance.reports.tables.numbers import read_number
 from pipelines.finance.reports.tables.periods import Heading, read_heading
 from pipelines.finance.reports.tables.rows import MOST_CROWDED, Extent, TextRow, fits_twice, merged
+from pipelines.finance.reports.tables.titles import find_title
 
 LONGEST_LINE = 400  # characters; a longer line is prose
 NEARBY = 10  # rows above, and as many below, by which it is told whether columns are aligned
+MOST_FULLER = 0.1  # of the rows may have more numbers than most have, for full rows to be known
+FEWEST_KIN = 3  # rows nearby that stand alike
 NOWHERE = (-2.0, -1.0)  # an extent that no column shares
 GAP = re.compile(r"[\t|│┃\u3000]+|[ \xa0]{2,}|\.{3,}|…{2,}|(?:\. ){3,}")
 _AMOUNT = r"(?:[(（\-－—–]?\s?[$¥￥€£]?\s?[(（]?\d[\d,，.．]*[)）%％\-]{0,2}|[$¥￥€£]?\s?[-—–－]{1,2}(?=\s|$))"
@@ -34,13 +37,66 @@ _IN_DATE = re.compile(r"(?<=[\d年月])\s+(?=[年月日\d])(?!\s*\d{4})")
 
 def to_rows(lines: Sequence[TextRow]) -> tuple[TextRow, ...]:
     """The rows of one table, each given as one cell."""
-    rows = [_columns(line) for line in lines]
+    rows = [row for block in _blocks([_columns(line) for line in lines]) for row in _by_order(block)]
     numeric = [line for line in lines if is_numeric(line.cells[0])]
     apart = 2 * sum(GAP.search(line.cells[0].strip()) is None for line in numeric) <= len(numeric)
     if apart and _are_aligned(rows):
         return tuple(rows)
     usual = Counter(len(_numbers(row)) for row in rows if _numbers(row)).most_common(1)[0][0]
     return tuple(_counted(row, usual) for row in rows)
+
+
+def _blocks(rows: Iterable[TextRow]) -> Iterator[list[TextRow]]:
+    """The rows from one title of a statement to the next."""
+    block: list[TextRow] = []
+    for row in rows:
+        if block and len(row.cells) == 1 and find_title(row.cells[0]) is not None:
+            yield block
+            block = []
+        block.append(row)
+    yield block
+
+
+def _by_order(rows: Sequence[TextRow]) -> list[TextRow]:
+    """The rows of one statement; full rows whose numbers stand elsewhere than those of the usual row go by order."""
+    counts = {place: len(_numbers(row)) for place, row in enumerate(rows) if len(_numbers(row)) > 1}
+    usual = Counter(counts.values()).most_common(1)[0][0] if counts else 0
+    full = sorted(
+        (place for place, count in counts.items() if count == usual), key=lambda place: _reach(rows[place])[0][1]
+    )
+    if not full or sum(count > usual for count in counts.values()) > MOST_FULLER * len(counts):
+        return list(rows)
+    columns = _reach(rows[full[len(full) // 2]])
+    elsewhere = {place for place in full if _stands_elsewhere(_reach(rows[place]), columns)}
+    elsewhere -= {place for place in elsewhere if _has_kin(place, rows, full)}
+    return [_moved(row, columns) if place in elsewhere else row for place, row in enumerate(rows)]
+
+
+def _reach(row: TextRow) -> list[Extent]:
+    return [row.extents[cell] for cell in _numbers(row)]
+
+
+def _stands_elsewhere(numbers: Sequence[Extent], columns: Sequence[Extent]) -> bool:
+    """Whether a number stands in the column of another, or none in its own."""
+    over = [
+        {place for place, column in enumerate(columns) if min(one[1], column[1]) > max(one[0], column[0])}
+        for one in numbers
+    ]
+    return any(places - {own} for own, places in enumerate(over)) or not any(over)
+
+
+def _has_kin(place: int, rows: Sequence[TextRow], full: Sequence[int]) -> bool:
+    """Whether rows nearby stand as this one does: a part of the table with columns of its own."""
+    own = _reach(rows[place])
+    near = (other for other in full if other != place and abs(other - place) <= NEARBY)
+    return sum(not _stands_elsewhere(_reach(rows[other]), own) for other in near) >= FEWEST_KIN
+
+
+def _moved(row: TextRow, columns: Sequence[Extent]) -> TextRow:
+    extents = list(row.extents)
+    for cell, column in zip(_numbers(row), columns, strict=True):
+        extents[cell] = column
+    return replace(row, extents=tuple(extents))
 
 
 def _are_aligned(rows: Sequence[TextRow]) -> bool:

@@ -77,3 +77,65 @@ def test_dollars_of_no_country_are_american_but_for_a_company_of_another_registe
 def test_a_form_of_the_sec_without_a_currency_is_in_american_dollars() -> None:
     assert report_of(LOSSES).currency is None
     assert report_of("FORM 10-K\n" + LOSSES).currency == "USD"
+
+
+def test_two_values_that_stand_under_no_heading_go_with_two_headings_in_order() -> None:
+    report = report_of("""Acme Inc
+FORM 10-K for the fiscal year ended December 31, 2023
+
+CONSOLIDATED BALANCE SHEETS
+(In thousands)
+                          December 31, 2023    December 31, 2022
+Total current assets   300   280
+Total assets   800   750
+Total liabilities   400   380
+Total stockholders' equity   400   370
+
+CONSOLIDATED STATEMENTS OF INCOME
+(In thousands)
+                                  2023        2022
+Revenue     $ 500   $ 450
+Cost of revenue     400     360
+Gross profit                       100          90
+Net income                          30          25
+""")
+    assert values_of(report, "balance", "current_assets") == [300_000, 280_000]
+    assert values_of(report, "balance", "total_equity") == [400_000, 370_000]
+    assert values_of(report, "income", "revenue") == [500_000, 450_000]
+    assert values_of(report, "income", "net_income") == [30_000, 25_000]
+
+
+def test_a_long_heading_that_pushes_its_values_aside_leaves_their_order() -> None:
+    report = report_of("""甲股份有限公司2024年第三季度报告
+
+合并资产负债表
+2024年9月30日
+单位：千元
+项目                2024年9月30日      2023年12月31日
+货币资金            120,000            100,000
+流动资产合计        300,000            280,000
+资产总计            800,000            750,000
+负债合计            400,000            380,000
+所有者权益（或股东权益）合计   400,000    370,000
+负债和所有者权益（或股东权益）总计  800,000  750,000
+""")
+    assert values_of(report, "balance", "cash") == [120_000_000, 100_000_000]
+    assert values_of(report, "balance", "total_equity") == [400_000_000, 370_000_000]
+
+
+def test_a_lone_value_is_no_other_periods() -> None:
+    report = report_of(
+        """Acme Inc
+
+CONSOLIDATED BALANCE SHEETS
+(In thousands)
+                               2023      2022
+Cash                            100        90
+Goodwill                                   40
+Total assets                    800       750
+Total liabilities               400       380
+Total equity                    400       370
+"""
+        + "Balance sheets as of December 31, 2023\n"
+    )
+    assert [line.period_end.year for line in report.statements["balance"] if line.item == "goodwill"] == [2022]
