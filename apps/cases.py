@@ -4,8 +4,9 @@ Applications for credit come in pieces. A table of companies comes as a whole, s
 anywhere in it.
 """
 
+import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,12 +17,14 @@ from core.errors import InputError
 from core.runtime.manifest import Manifest
 from data.source import Source
 from data.spec import FeatureSpec
-from data.tables import read_chunks
+from data.tables import open_source, read_chunks
 from pipelines.finance.company_frame import future_rows
 from pipelines.finance.company_plan import CompanyPlan
 from pipelines.finance.company_reports import ReportCase
+from pipelines.finance.reports.archive import read_file
 from pipelines.finance.reports.batch import SUFFIXES, reports_in
 from pipelines.finance.reports.extract import extract
+from pipelines.finance.reports.markup import unpack
 
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm")  # could be either; here they are tables of cases
 
@@ -85,11 +88,55 @@ def is_report(path: Path) -> bool:
     return path.is_dir() or name.endswith(tuple(suffix for suffix in SUFFIXES if suffix not in TABLES))
 
 
-def read_reports(path: Path, *, company: str | None = None) -> Iterator[ReportCase]:
-    """Yield the reports one by one; one that cannot be read carries its error. `company`: whose they are said to be."""
+def is_statements(path: Path, manifest: Manifest) -> bool:
+    """Tell whether a CSV or XLSX holds the statements of one report, and is no table of cases."""
+    if not path.is_file() or not path.name.lower().removesuffix(".gz").endswith(TABLES):
+        return False
+    plan = CompanyPlan.from_json(manifest.about.get("company"))
+    try:
+        columns = open_source(path).columns
+    except InputError:  # such a sheet need not begin with a header
+        columns = ()
+    if plan.company in columns or plan.headings(columns):
+        return False
+    try:
+        return any(extract(path).statements.values())
+    except InputError:
+        return False
+
+
+def read_reports(
+    path: Path, *, company: str | None = None, passed_over: Callable[[Path], None] = lambda path: None
+) -> Iterator[ReportCase]:
+    """Yield the reports one by one; one that cannot be read carries its error. `company`: whose they are said to be.
+
+    JSON in a folder that holds no company facts is no report: it is told to `passed_over`.
+    """
     for file in reports_in([path]):
-        name = str(file.relative_to(path)) if path.is_dir() and file != path else file.name
-        try:
-            yield ReportCase(id=name, report=extract(file, company))
-        except InputError as error:
-            yield ReportCase(id=name, report=None, error=f"{error.code}: {error}")
+        inside = path.is_dir() and file != path
+        name = str(file.relative_to(path)) if inside else file.name
+        case = _read_report(file, name, company)
+        if inside and _is_other_json(file, case):
+            passed_over(file)
+        else:
+            yield case
+
+
+def _read_report(file: Path, name: str, company: str | None) -> ReportCase:
+    try:
+        return ReportCase(id=name, report=extract(file, company))
+    except InputError as error:
+        return ReportCase(id=name, report=None, error=f"{error.code}: {error}")
+
+
+def _is_other_json(file: Path, case: ReportCase) -> bool:
+    """Whether a file is sound JSON in which nothing of a report was found."""
+    if not file.name.lower().removesuffix(".gz").endswith(".json"):
+        return False
+    if case.report is not None and (case.report.facts or any(case.report.statements.values())):
+        return False
+    try:
+        json.loads(unpack(read_file(file, str(file)), str(file)))
+    except (InputError, ValueError, RecursionError):
+        return False
+    return True

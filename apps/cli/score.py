@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from apps.cases import is_report, read_cases, read_companies, read_reports
+from apps.cases import is_report, is_statements, read_cases, read_companies, read_reports
 from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
 from apps.cli.waiting import wait_for_job
 from apps.engines import engine_for
@@ -32,6 +32,7 @@ from pipelines.finance.company import Wish, score_company, score_reports
 from pipelines.finance.score import Scored, score_table
 
 MOST_WARNINGS = 12  # that are told one by one
+OUTSIDE = "OUTSIDE_TRAINING_RANGE "
 BIN_POINTS = 20.0
 ROWS_AT_ONCE = 50_000
 
@@ -78,6 +79,7 @@ class Totals:
             "rows": self.rows,
             "failed": self.failed,
             "decisions": dict(self.decisions),
+            "warnings": dict(self.warnings),
             "bin_points": BIN_POINTS,
             "histogram": [{"low": low, "decision": decision, "count": n} for (low, decision), n in bins],
         }
@@ -88,7 +90,7 @@ def score(
     name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit or company model")],
     data: Annotated[
         Path,
-        typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX; for a company model also a report or a folder"),
+        typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX; for a company model also reports, see above"),
     ],
     out: Annotated[Path, typer.Option(help="file of verdicts to write: .csv, .csv.gz, .parquet or .xlsx")],
     where: Annotated[list[str] | None, typer.Option(help="COLUMN=VALUE: keep only these rows")] = None,
@@ -105,7 +107,8 @@ def score(
     """Score a file of cases. A row that cannot be scored keeps its place, with the error in its last column.
 
     A company model takes a table of statements; earlier years are history, and only the cases come out. It takes
-    reports too (HTML, iXBRL, XBRL, PDF, text, a folder of them), each of which is a case.
+    reports too, each of which is a case: HTML, iXBRL, an XBRL package, company facts (JSON), PDF, text, a CSV or XLSX
+    with one report's statements and without the model's columns, or a folder of them.
 
     Example: assay score loans --data new.csv --out scored.csv --reasons 3
     """
@@ -141,8 +144,8 @@ def score(
         )
         summary = wait_for_job(db, job.id, f"scoring {data.name}")
     else:
-        source = None if model.kind == "company" and is_report(data) else open_source(data)
         engine = engine_for(settings, model)
+        source = None if model.kind == "company" and _is_report(data, engine) else open_source(data)
         with progress_bar(f"scoring {data.name}") as progress:
             wish = _Wish(parse_where(where or []), id_column, reasons, reasons_for.value, chunk, company)
             pieces = _reports(data, engine, wish) if source is None else SCORERS[model.kind](source, engine, wish)
@@ -217,8 +220,18 @@ def _reports(data: Path, engine: Engine, wish: _Wish) -> Iterator[Scored]:
     if wish.where or wish.id_column is not None:
         raise InputError(f"{data} is a report, not a table: --where and --id mean nothing there")
     wanted = Wish(reasons=wish.reasons, reasons_for=wish.reasons_for)
-    for case in read_reports(data, company=wish.company):
+    passed: list[Path] = []
+    found = 0
+    for found, case in enumerate(read_reports(data, company=wish.company, passed_over=passed.append), 1):  # noqa: B007
         yield score_reports([case], engine, wanted)
+    if passed:
+        note(f"{data}: {len(passed)} JSON files that hold no company facts were passed over, the first: {passed[0]}")
+    if not found:
+        raise InputError(f"{data} holds no report")
+
+
+def _is_report(data: Path, engine: Engine) -> bool:
+    return is_report(data) or is_statements(data, engine.bundle.manifest)
 
 
 def _tell(data: Path, notes: Sequence[str], totals: Totals, engine: Engine) -> None:
@@ -228,10 +241,27 @@ def _tell(data: Path, notes: Sequence[str], totals: Totals, engine: Engine) -> N
     if totals.extra:
         listed = [f"{name} (the target)" if name == target else name for name in totals.extra]
         note(f"columns the model does not use, ignored: {', '.join(listed)}")
-    for warning, rows in totals.warnings.most_common(MOST_WARNINGS):
-        note(f"{warning}: {rows} rows")
-    if len(totals.warnings) > MOST_WARNINGS:
-        note(f"and {len(totals.warnings) - MOST_WARNINGS} more kinds of warnings; --json lists them")
+    tell_warnings(totals.warnings)
+
+
+def tell_warnings(warnings: Counter[str]) -> None:
+    """Say the most frequent ones on stderr."""
+    lines = _gathered(warnings)
+    for words in lines[:MOST_WARNINGS]:
+        note(words)
+    if len(lines) > MOST_WARNINGS:
+        note(f"and {len(lines) - MOST_WARNINGS} more kinds of warnings; --json lists them")
+
+
+def _gathered(warnings: Counter[str]) -> list[str]:
+    """A line a warning, the most frequent first; those of columns out of their range in one line."""
+    outside = [(words, rows) for words, rows in warnings.most_common() if words.startswith(OUTSIDE)]
+    if len(outside) < 2:
+        return [f"{words}: {rows} rows" for words, rows in warnings.most_common()]
+    (first, rows), *_ = outside
+    line = f"{OUTSIDE}in {len(outside)} columns, most in {first.removeprefix(OUTSIDE)}: {rows} rows"
+    others = [f"{words}: {count} rows" for words, count in warnings.most_common() if not words.startswith(OUTSIDE)]
+    return [line, *others]
 
 
 def _report(model: Model, out: Path, summary: dict[str, Any], how: str, seconds: float, as_json: bool) -> None:
