@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from data.finance.reports import Scope, StatementName
+from data.finance.reports import STATEMENTS, Scope, StatementName
 from pipelines.finance.reports.items import Language
 from pipelines.finance.reports.tables.row_items import Found, find_items
 from pipelines.finance.reports.tables.segments import Segment
@@ -11,6 +11,8 @@ from pipelines.finance.reports.tables.segments import Segment
 LARGEST_GAP = 700  # characters of text between two tables of one statement
 FEWEST_ITEMS = 5  # that make rows without a title a statement
 FEWEST_ROWS, MOST_ROWS = 6, 2000  # with numbers
+FEWEST_PLAIN_ITEMS, FEWEST_PLAIN_ROWS = 2, 3  # the same of a sheet that holds hardly anything else
+MOSTLY = 0.5  # of its rows
 SHARED = 0.4  # of the items of a table: more than these in common with the statement so far, and it is another one
 KNOWN = 0.25  # of the rows of a table: fewer items, and it does not continue the statement
 ANCHORS: Mapping[StatementName, tuple[str, ...]] = {  # one of each group must be there
@@ -89,27 +91,37 @@ def titled_candidates(segments: Iterable[Segment], language: Language) -> list[C
 
 
 def untitled_candidates(
-    segments: Iterable[Segment], language: Language, statements: Sequence[StatementName]
+    segments: Iterable[Segment], language: Language, statements: Sequence[StatementName], plain: bool = False
 ) -> list[Candidate]:
-    """For statements that no title leads to: stretches that hold enough of their items."""
+    """For statements that no title leads to: stretches that hold enough of their items; fewer will do in a `plain`
+    table, whose rows are hardly anything else.
+    """
     candidates: list[Candidate] = []
     active: dict[StatementName, Candidate | None] = dict.fromkeys(statements)
     for segment in segments:
+        few = plain and _holds_mostly_items(segment, language)
         for statement in statements:
             begun = active[statement]
             if begun is not None and segment.title is None:
                 active[statement] = begun = _continued(begun, segment, language)
             else:
                 begun = None
+            fewest, rows = (FEWEST_PLAIN_ITEMS, FEWEST_PLAIN_ROWS) if few else (FEWEST_ITEMS, FEWEST_ROWS)
             numeric = sum(bool(row.numbers) for row in segment.rows)
-            if begun is not None or not FEWEST_ROWS <= numeric <= MOST_ROWS:
+            if begun is not None or not rows <= numeric <= MOST_ROWS:
                 continue
             found = find_items(segment.rows, language, statement)
-            if len({row.item for row in found}) >= FEWEST_ITEMS:
+            if len({row.item for row in found}) >= fewest:
                 scope: Scope | None = "parent" if segment.after_parent else None
                 active[statement] = Candidate(statement, scope, titled=False, parts=[(segment, found)])
                 candidates.append(active[statement])  # type: ignore[arg-type]
     return candidates
+
+
+def _holds_mostly_items(segment: Segment, language: Language) -> bool:
+    numbered = [row for row in segment.rows if row.numbers]
+    known = {found.row.source.start for name in STATEMENTS for found in find_items(segment.rows, language, name)}
+    return len(numbered) <= MOST_ROWS and len(known) >= MOSTLY * len(numbered)
 
 
 def _continued(active: Candidate, segment: Segment, language: Language) -> Candidate | None:

@@ -32,17 +32,18 @@ def recognise(
     language: Language,
     calendar: Calendar | None = None,
     currency: str | None = None,
+    plain: bool = False,
 ) -> Mapping[StatementName, tuple[Line, ...]]:
     """The statements that the document holds, consolidated and parent, each number with its period and place.
 
     `calendar` (without it, that of the first page) and `currency` are what the document says of itself elsewhere; a
-    statement's own words go before them.
+    statement's own words go before them. `plain`: tables may be statements without any title.
     """
     segments = list(cut(document.tables))
     candidates = [one for one in titled_candidates(segments, language) if one.only_comprehensive or one.is_statement]
     missing = [name for name in STATEMENTS if not any(one.statement == name and one.is_statement for one in candidates)]
     if missing:
-        candidates += [one for one in untitled_candidates(segments, language, missing) if one.is_statement]
+        candidates += [one for one in untitled_candidates(segments, language, missing, plain) if one.is_statement]
     usual = _usual_unit(candidates)
     calendar = _with_days(calendar or read_calendar(document.text, language), candidates)
     read = [_read(one, language, calendar, usual, currency) for one in _with_scopes(candidates, language)]

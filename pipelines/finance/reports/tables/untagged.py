@@ -50,7 +50,7 @@ def from_document(document: Document, file: str, kind: Kind) -> Report:
     language = language_of(document.text)
     cover = read_cover(document.text, language)
     calendar = read_calendar(document.text, language)
-    lines = recognise(document, language, calendar, _currency(document.text, language, cover.form))
+    lines = recognise(document, language, calendar, _currency(document.text, language, cover.form), kind == "sheet")
     every = [line for rows in lines.values() for line in rows]
     return Report(
         file=file,

@@ -139,3 +139,17 @@ Total equity                    400       370
         + "Balance sheets as of December 31, 2023\n"
     )
     assert [line.period_end.year for line in report.statements["balance"] if line.item == "goodwill"] == [2022]
+
+
+def test_a_plain_sheet_without_titles_is_read_by_its_items() -> None:
+    rows = (
+        "item,2023-12-31,2022-12-31\nRevenue,12.5,10\nNet income,-5.5,4.5\nTotal assets,20.5,19.5\nTotal equity,7,6\n"
+    )
+    report = report_of(rows, "plain.csv")
+    assert values_of(report, "income", "net_income") == [Decimal("-5.5"), Decimal("4.5")]
+    assert values_of(report, "balance", "total_assets") == [Decimal("20.5"), Decimal("19.5")]
+
+
+def test_a_sheet_of_other_things_is_no_statement() -> None:
+    rows = "name,2023,2022\nRevenue,12.5,10\nNet income,5.5,4\nShops,20,19\nPeople,7,6\nPrices,7,6\n"
+    assert not report_of(rows, "plain.csv").statements
