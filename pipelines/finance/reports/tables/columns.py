@@ -12,7 +12,7 @@ from pipelines.finance.reports.tables.segments import Number, Row
 
 FULL_YEAR = 12  # months
 _SKIPPED = re.compile(
-    r"附注|注释|^\s*注\s*$|\bnotes?\b|\brefs?\b|%|％|\bpercent|比例|增减|变动(?!前|后)|调整数|影响(?:数|金额)?$|差异"
+    r"附注|注释|行次|^\s*注\s*$|\bnotes?\b|\brefs?\b|%|％|\bpercent|比例|增减|变动(?!前|后)|调整数|影响(?:数|金额)?$|差异"
     r"|\bchanges?\b|\bvariance\b|\badjustments?\b|\beliminations?\b",
     re.IGNORECASE,
 )
@@ -154,7 +154,7 @@ def _over(row: Row, cells: Sequence[int], stretch: tuple[float, float]) -> int |
 
 
 def _is_note_column(rows: Sequence[Row], stretches: Sequence[tuple[float, float]], place: int, words: str) -> bool:
-    if re.search(r"附注|注释|^\s*注\s*$|\bnotes?\b", words, re.IGNORECASE) and not read_heading(words).says_when:
+    if re.search(r"附注|注释|行次|^\s*注\s*$|\bnotes?\b", words, re.IGNORECASE) and not read_heading(words).says_when:
         return True
     if place or len(stretches) < 2 or read_heading(words).says_when:
         return False

@@ -10,6 +10,7 @@ from pipelines.finance.reports.tables.numbers import read_number
 from pipelines.finance.reports.tables.periods import Heading, read_heading
 from pipelines.finance.reports.tables.rows import Table, TextRow
 from pipelines.finance.reports.tables.titles import Title, find_title, says_parent
+from pipelines.finance.reports.tables.two_sided import one_sided
 from pipelines.finance.reports.tables.units import find_unit
 
 MOST_LINES_ABOVE = 30
@@ -137,7 +138,7 @@ def cut(tables: Iterable[Table]) -> Iterator[Segment]:
     for table in tables:
         for line in table.before:
             reader.line(line.text)
-        yield from reader.table([read_row(row) for row in table.rows])
+        yield from reader.table([read_row(row) for row in one_sided(table.rows)])
 
 
 @dataclass(slots=True)

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from data.finance.reports import Report
 from pipelines.finance.reports.extract import extract_bytes
 
@@ -153,3 +155,31 @@ def test_a_plain_sheet_without_titles_is_read_by_its_items() -> None:
 def test_a_sheet_of_other_things_is_no_statement() -> None:
     rows = "name,2023,2022\nRevenue,12.5,10\nNet income,5.5,4\nShops,20,19\nPeople,7,6\nPrices,7,6\n"
     assert not report_of(rows, "plain.csv").statements
+
+
+SIDES = """资产,{0}期末余额,年初余额,负债和所有者权益（或股东权益）,{0}期末余额,年初余额
+流动资产：,{1},,流动负债：,{1},
+货币资金,{2}100,90,短期借款,{4}50,40
+流动资产合计,{2}300,280,负债合计,{4}250,240
+固定资产,{3}200,220,所有者权益合计,{5}250,260
+资产总计,{3}500,500,负债和所有者权益总计,{5}500,500
+"""
+
+
+@pytest.mark.parametrize("columns", [("",) * 6, ("行次,", ",", "1,", "2,", "3,", "4,")])
+def test_a_balance_sheet_with_two_sides_is_read_on_both(columns: tuple[str, ...]) -> None:
+    report = report_of(
+        "甲股份有限公司2023年年度报告\n合并资产负债表\n2023年12月31日\n" + SIDES.format(*columns), "two.csv"
+    )
+    now = {line.item: int(line.value) for line in report.statements["balance"] if line.period_end.year == 2023}
+    assert now == {
+        "cash": 100,
+        "current_assets": 300,
+        "ppe": 200,
+        "total_assets": 500,
+        "short_term_debt": 50,
+        "total_liabilities": 250,
+        "total_equity": 250,
+        "liabilities_and_equity": 500,
+    }
+    assert values_of(report, "balance", "total_liabilities") == [250, 240]
