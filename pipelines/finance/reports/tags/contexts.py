@@ -72,6 +72,8 @@ def _context(element: etree._Element) -> Context:
         return Context(None, None, None, {}, str(error))
     if INSTANT not in days and (START in days) != (END in days):
         return Context(None, None, None, {}, "a period with one end")
+    if START in days and END in days and days[START] > days[END]:
+        return Context(None, None, None, {}, f"a period from {days[START]} that ends before it, on {days[END]}")
     return Context(days.get(START), days.get(END), days.get(INSTANT), dimensions)
 
 

@@ -4,6 +4,7 @@ One parse and one walk; contexts and units are resolved once. Of passages (notes
 opening is kept, unless `whole` asks for all of it.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 TRUE = ("true", "1")
 LARGEST_SCALE = 30
+WHOLE_NUMBER = re.compile(r"[+-]?\d{1,9}", re.ASCII)
 OPENING = 300  # characters that are kept of a passage
 Written = tuple[str, str | None, str | None, str | None]  # text, format, scale, sign
 
@@ -118,6 +120,8 @@ class _Reader:
         if len(text) > LONGEST_NUMBER:
             raise ValueError(f"a number of {len(text)} characters; at most {LONGEST_NUMBER} are read")
         digits = plain_number(text) if form is None else transform(*self._format(element, form), text)
+        if scale and not WHOLE_NUMBER.fullmatch(scale.strip()):
+            raise ValueError(f"scale {scale[:20]!r}; a whole number is allowed, as 3 for thousands")
         power = int(scale) if scale else 0
         if abs(power) > LARGEST_SCALE:
             raise ValueError(f"scale {power}; allowed are -{LARGEST_SCALE} to {LARGEST_SCALE}")

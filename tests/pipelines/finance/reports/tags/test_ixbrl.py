@@ -116,7 +116,7 @@ def test_a_period_that_ends_at_midnight_ends_on_the_day_before() -> None:
         (number("1", unitRef="none"), "no unit 'none'"),
         (number("1,5"), "no decimal number"),
         (number("1", scale="900"), "scale 900"),
-        (number("1", scale="x"), "invalid literal"),
+        (number("1", scale="x"), "scale 'x'; a whole number is allowed"),
         (number("1", sign="+"), "sign '+'"),
         (number("1", format="ixt:num-strange"), "no transformation 'num-strange'"),
         (number("1", format="acme:num-dot-decimal"), "no known registry"),
@@ -166,3 +166,10 @@ def test_a_page_without_facts_is_refused() -> None:
     with pytest.raises(InputError, match="no inline XBRL facts") as caught:
         read_ixbrl(b"<html><body><p>hello</p></body></html>", "x.htm")
     assert caught.value.code == "NOT_INLINE"
+
+
+def test_a_period_that_starts_after_its_end_is_said_and_its_facts_are_left_out() -> None:
+    period = "<xbrli:startDate>2024-06-01</xbrli:startDate><xbrli:endDate>2023-12-31</xbrli:endDate>"
+    report = read(number("1", contextRef="back"), resources=CONTEXTS + UNITS + context("back", period))
+    assert not report.facts
+    assert "a period from 2024-06-01 that ends before it, on 2023-12-31" in report.checks[0].detail
