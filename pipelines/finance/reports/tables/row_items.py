@@ -7,6 +7,7 @@ from typing import Literal
 
 from data.finance.reports import StatementName
 from pipelines.finance.reports.items import ITEMS, Language, Match, clean_words, match_words
+from pipelines.finance.reports.tables.bare_totals import bare_totals
 from pipelines.finance.reports.tables.periods import read_heading
 from pipelines.finance.reports.tables.segments import Row
 from pipelines.finance.reports.tables.units import find_unit
@@ -114,7 +115,11 @@ class Found:
 def find_items(rows: Sequence[Row], language: Language, statement: StatementName) -> list[Found]:
     """The rows that are items, in order."""
     reader = _Reader(rows, language, statement)
-    return [found for place in range(len(rows)) if (found := reader.read(place)) is not None]
+    read = {place: found for place in range(len(rows)) if (found := reader.read(place)) is not None}
+    if statement == "balance" and language == "en":
+        for place, name in bare_totals(rows, {found.item for found in read.values()}).items():
+            read[place] = Found(rows[place], name, clean_words(rows[place].label), LOWEST)
+    return [read[place] for place in sorted(read)]
 
 
 @dataclass(slots=True)
@@ -129,6 +134,7 @@ class _Reader:
     headed: bool = False  # the row before was a heading
     dated_cash: int = 0  # rows of cash at a date so far
     minority: bool = False  # a row of the minority's equity has been
+    after_profit: bool = False  # a row of net income has been
     memo: bool = False  # the rows tell what is in others: "Stock-based compensation included above:"
 
     def read(self, place: int) -> Found | None:
@@ -274,7 +280,8 @@ class _Reader:
 
     def _in_part(self, name: str, words: str) -> str | None:
         if self.statement != "balance":
-            return name
+            self.after_profit = self.after_profit or name == "net_income"
+            return None if name == "fair_value_gain" and self.after_profit else name  # it is other comprehensive income
         if name == "equity_parent" and self.minority and "attributable" not in words.lower():
             return "total_equity"  # the minority is in it
         self.minority = self.minority or name == "minority_interest"

@@ -33,6 +33,8 @@ interest_expense fee_expense surrenders claims reserve_change policy_dividends r
 _GAIN_ITEMS = """other_income investment_income associates_income fair_value_gain hedge_gain fx_gain disposal_gain
 operating_income"""
 _COSTS, _GAINS = frozenset(_COST_ITEMS.split()), frozenset(_GAIN_ITEMS.split())
+_BALANCE = [name for name, item in ITEMS.items() if "balance" in item.statements]
+_LIABILITIES = frozenset(_BALANCE[_BALANCE.index("short_term_debt") : _BALANCE.index("total_liabilities") + 1])
 _ROUNDING = Decimal("0.005")  # of an impairment, by which a total may miss its parts
 
 
@@ -58,8 +60,13 @@ def signed(numbers: Sequence[Printed], language: Language) -> list[Decimal]:
         for place in _costs_of_impairment(numbers):
             meant[place] = -numbers[place].value
     first = {number.item: value for number, value in reversed(list(zip(numbers, meant, strict=True)))}
+    owed = first.get("total_liabilities", first.get("current_liabilities", Decimal(0)))
     return [
-        _fitting_tax(value, first) if number.item == "income_tax" else value
+        _fitting_tax(value, first)
+        if number.item == "income_tax"
+        else -value
+        if owed < 0 and number.item in _LIABILITIES  # printed as what is taken off the assets
+        else value
         for number, value in zip(numbers, meant, strict=True)
     ]
 

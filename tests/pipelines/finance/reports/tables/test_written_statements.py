@@ -183,3 +183,52 @@ def test_a_balance_sheet_with_two_sides_is_read_on_both(columns: tuple[str, ...]
         "liabilities_and_equity": 500,
     }
     assert values_of(report, "balance", "total_liabilities") == [250, 240]
+
+
+BARE = """Acme plc
+
+Consolidated balance sheet
+at 31 March 2021
+                              2021      2020
+                                £m        £m
+Property                       500       490
+Intangible assets              220       210
+Non-current assets             720       700
+Current assets                 330       300
+Total assets                 1,050     1,000
+Current liabilities           (210)     (200)
+Non-current liabilities       (290)     (300)
+Total liabilities             (500)     (500)
+Total equity                   550       500
+"""
+
+
+def test_parts_of_a_balance_sheet_that_do_not_say_total_are_totals_where_they_add_up() -> None:
+    report = report_of(BARE)
+    million = 10**6
+    assert values_of(report, "balance", "noncurrent_assets") == [720 * million, 700 * million]
+    assert values_of(report, "balance", "current_assets") == [330 * million, 300 * million]
+    assert values_of(report, "balance", "current_liabilities") == [210 * million, 200 * million]
+    assert values_of(report, "balance", "noncurrent_liabilities") == [290 * million, 300 * million]
+    assert values_of(report, "balance", "total_liabilities") == [500 * million, 500 * million]
+    assert not values_of(report, "balance", "other_noncurrent_liabilities")
+
+
+def test_a_part_that_does_not_add_up_is_no_total() -> None:
+    report = report_of(BARE.replace("Current assets                 330", "Current assets                 341"))
+    assert not values_of(report, "balance", "current_assets")
+
+
+def test_fair_values_below_net_income_are_no_gain_of_the_year() -> None:
+    report = report_of("""Acme Inc
+
+CONSOLIDATED STATEMENTS OF COMPREHENSIVE INCOME
+(in thousands)
+Years ended December 31,                              2023        2022
+Revenue                                              1,000         900
+Changes in fair value of investments                     4           3
+Net income                                              30          25
+Change in fair value of derivative instruments           9           8
+Total comprehensive income                              39          33
+""")
+    assert values_of(report, "income", "fair_value_gain") == [4000, 3000]
