@@ -10,8 +10,10 @@ import typer
 from apps.cli.console import emit_json, note, progress_bar
 from apps.cli.report_tables import print_report, print_summary
 from core.errors import InputError
-from pipelines.finance.reports.batch import Wish, read_all, reports_in, usable_cores
+from pipelines.finance.reports.batch import Wish, deaf, read_all, reports_in, usable_cores
 from pipelines.finance.reports.document import Document
+
+STOPPED = 130  # exit code after Ctrl-C
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Read company reports.")
 
@@ -27,13 +29,13 @@ def extract(
     features: Annotated[bool, typer.Option("--features", help="add the features that the rules work out")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document; a list for several files")] = False,
     company: Annotated[str | None, typer.Option(help="whose reports they should be; another's is flagged")] = None,
-    out: Annotated[Path | None, typer.Option(help="write one JSON document a report into this folder")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for one JSON document a report; --json lists them")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="processes; default: all cores")] = None,
 ) -> None:
     """Read reports: inline XBRL, XBRL packages, company facts, HTML, PDF, XLSX, CSV, text; English and Chinese.
 
     Every number comes with its place in the file; checks say what does not add up. A file that cannot be read is told
-    on stderr and the others go on.
+    on stderr and the others go on. Ctrl-C ends it; JSON on stdout is whole then too.
 
     Example: assay report extract annual-report.pdf
 
@@ -45,9 +47,15 @@ def extract(
     several = len(sources) > 1 or any(path.is_dir() and sources != [path] for path in files)
     wishes = [Wish(path, company, features, facts=as_json or out is not None) for path in sources]
     documents = _told(wishes, jobs or usable_cores())
-    if out is not None:
-        documents = _kept(documents, out)
-    failed = _print(documents, several, as_json)
+    try:
+        if out is not None and as_json:
+            failed = _print_kept(_kept(documents, out), out)
+        else:
+            shown = documents if out is None else (document for _, document in _kept(documents, out))
+            failed = _print(shown, several, as_json)
+    except KeyboardInterrupt:
+        note("assay: stopped by Ctrl-C" + ("" if out is None else f"; what was read until then is in {out}"))
+        raise typer.Exit(STOPPED) from None
     if failed == len(sources):
         raise typer.Exit(2)
 
@@ -66,10 +74,16 @@ def _print(documents: Iterator[Document], several: bool, as_json: bool) -> int:
     """Print them as they were asked for and count those that failed."""
     failed = 0
     if as_json and several:  # as they come: a list of thousands need not fit in memory
-        for number, document in enumerate(documents):
-            print(("," if number else "[") + json.dumps(document, ensure_ascii=False, allow_nan=False))  # noqa: T201
-            failed += "error" in document
-        print("]")  # noqa: T201
+        number = 0
+        try:
+            for number, document in enumerate(documents, 1):
+                text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+                with deaf():
+                    print(("," if number > 1 else "[") + text, flush=True)  # noqa: T201
+                failed += "error" in document
+        finally:
+            if number:  # the list is closed, also where it was stopped
+                print("]")  # noqa: T201
         return failed
     found = list(documents)
     failed = sum("error" in document for document in found)
@@ -82,7 +96,18 @@ def _print(documents: Iterator[Document], several: bool, as_json: bool) -> int:
     return failed
 
 
-def _kept(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
+def _print_kept(kept: Iterator[tuple[Path, Document]], folder: Path) -> int:
+    """Print one JSON document that says what was written where, and count the reports that failed."""
+    files = []
+    for path, document in kept:
+        error = {"error": document["error"]} if "error" in document else {}
+        files.append({"file": document["file"], "written": str(path), **error})
+    failed = sum("error" in one for one in files)
+    emit_json({"out": str(folder), "reports": len(files), "failed": failed, "files": files})
+    return failed
+
+
+def _kept(documents: Iterator[Document], folder: Path) -> Iterator[tuple[Path, Document]]:
     """Write each into the folder under its file's name; a name that was taken gets a number."""
     folder.mkdir(parents=True, exist_ok=True)
     taken: set[str] = set()
@@ -93,4 +118,4 @@ def _kept(documents: Iterator[Document], folder: Path) -> Iterator[Document]:
         taken.add(written)
         text = json.dumps(document, ensure_ascii=False, allow_nan=False)
         (folder / written).write_text(text + "\n", encoding="utf-8")
-        yield document
+        yield folder / written, document

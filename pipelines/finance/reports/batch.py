@@ -2,10 +2,12 @@
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -56,15 +58,33 @@ def read_all(wishes: Sequence[Wish], jobs: int) -> Iterator[Document]:
     context = multiprocessing.get_context("spawn")  # a fork of a process with threads may hang
     with ProcessPoolExecutor(min(jobs, len(wishes)), mp_context=context) as pool:
         rest = iter(wishes)
-        waiting = deque(pool.submit(read_one, wish) for wish in islice(rest, AHEAD * jobs))
+        with deaf():
+            waiting = deque(pool.submit(read_one, wish) for wish in islice(rest, AHEAD * jobs))
         try:
             while waiting:
                 yield waiting.popleft().result()
-                waiting.extend(pool.submit(read_one, wish) for wish in islice(rest, 1))
+                with deaf():
+                    waiting.extend(pool.submit(read_one, wish) for wish in islice(rest, 1))
         except BrokenProcessPool:
             raise AssayError("a process that reads reports was ended from outside; try again with --jobs 1") from None
         finally:
+            if waiting:  # nobody waits for what is under way
+                for process in multiprocessing.active_children():
+                    process.terminate()
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def deaf() -> Iterator[None]:
+    """Ctrl-C waits until afterwards; processes that begin meanwhile never hear it, which is for who asked them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def read_one(wish: Wish) -> Document:

@@ -1,11 +1,18 @@
 """`assay report extract`: tables for people, JSON for programs, exit codes for scripts."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from apps.cli import run
+from apps.cli import report, run
+from pipelines.finance.reports.batch import Wish, read_all
+from pipelines.finance.reports.document import Document
 from tests.pipelines.finance.reports.tags.inline_pages import number, page
 
 ROWS = {"Total revenues": "Revenues", "Operating income": "OperatingIncomeLoss", "Net income": "NetIncomeLoss"}
@@ -80,6 +87,56 @@ def test_documents_are_kept_in_a_folder_under_names_of_their_own(tmp_path: Path)
         "a.htm.json": "7000000",
         "a.htm-2.json": "9000000",
     }
+
+
+def test_json_beside_a_folder_says_what_was_written_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sources = [str(write(tmp_path / "a.htm")), str(tmp_path / "b.htm")]
+    Path(sources[1]).write_bytes(b"")
+    out = tmp_path / "out"
+    assert run(["report", "extract", *sources, "--out", str(out), "--json", "--jobs", "1"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["reports"], told["failed"]) == (2, 1)
+    assert [one["written"] for one in told["files"]] == [str(out / "a.htm.json"), str(out / "b.htm.json")]
+    assert "empty file" in told["files"][1]["error"]
+    assert "statements" not in json.dumps(told)
+
+
+@pytest.mark.parametrize(("read", "printed"), [(0, None), (2, ["a.htm", "b.htm"])])
+def test_ctrl_c_is_one_line_and_leaves_whole_json(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    read: int,
+    printed: list[str] | None,
+) -> None:
+    sources = [str(write(tmp_path / name)) for name in ("a.htm", "b.htm", "c.htm")]
+
+    def stopped(wishes: Sequence[Wish], jobs: int) -> Iterator[Document]:
+        yield from read_all(wishes[:read], jobs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "read_all", stopped)
+    assert run(["report", "extract", *sources, "--json", "--jobs", "1"]) == 130
+    done = capsys.readouterr()
+    assert done.err == "assay: stopped by Ctrl-C\n"
+    found = None if not done.out else [Path(document["file"]).name for document in json.loads(done.out)]
+    assert found == printed
+
+
+def test_ctrl_c_ends_the_processes_that_read(tmp_path: Path) -> None:
+    for place in range(2_000):
+        write(tmp_path / f"{place:04d}.htm")
+    command = [sys.executable, "-m", "apps.cli", "report", "extract", str(tmp_path), "--json", "--jobs", "2"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as batch:
+        assert batch.stdout is not None
+        first = batch.stdout.readline()
+        os.killpg(batch.pid, signal.SIGINT)  # as a terminal does: every process of the group
+        rest, err = batch.communicate(timeout=30)
+    assert batch.returncode == 130
+    assert err == "assay: stopped by Ctrl-C\n"
+    assert 0 < len(json.loads(first + rest)) < 2_000
 
 
 def test_a_report_of_another_company_is_shown_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
