@@ -133,18 +133,25 @@ def test_rows_of_a_chunk_that_was_given_up_have_the_ids_of_its_cases(
     assert sorted(row.case_id for row in rows) == [f"F{number:04d}" for number in range(70)]
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        (lambda table: table.drop(columns="total_assets"), "lacks 1 of the model's columns: total_assets"),
-        (lambda table: table.assign(total_assets=["much", *table["total_assets"][1:]]), "'much' is no number"),
-    ],
-)
-def test_a_table_that_the_direct_way_refuses_becomes_no_job(
-    companies: SimpleNamespace, tmp_path: Path, change: object, words: str
+@pytest.mark.parametrize("cases", ["latest", "all"])
+def test_bad_figures_and_years_of_the_future_are_errors_of_the_same_cases_as_in_the_direct_way(
+    companies: SimpleNamespace, tmp_path: Path, cases: str
 ) -> None:
-    change(pd.read_csv(companies.table)).to_csv(tmp_path / "in.csv", index=False)  # type: ignore[operator]
-    with pytest.raises(InputError, match=words):
+    table = pd.read_csv(companies.table).astype({"total_assets": "str"})
+    table.loc[[0, 40, 90], "total_assets"] = ["much", "inf", "(1,234)"]
+    table.loc[130, "year"] = 2150
+    table.to_csv(tmp_path / "in.csv", index=False)
+    job = _submit(companies, cases, tmp_path / "in.csv", tmp_path / "out.csv")
+    assert _work(companies, job).job.state == "done"
+    _direct(companies, cases, tmp_path / "in.csv", tmp_path / "direct.csv")
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "direct.csv").read_bytes()
+    told = (tmp_path / "out.csv").read_text()
+    assert all(code in told for code in ("NOT_A_NUMBER", "NON_FINITE", "FUTURE_PERIOD"))
+
+
+def test_a_table_that_the_direct_way_refuses_becomes_no_job(companies: SimpleNamespace, tmp_path: Path) -> None:
+    pd.read_csv(companies.table).drop(columns="total_assets").to_csv(tmp_path / "in.csv", index=False)
+    with pytest.raises(InputError, match="lacks 1 of the model's columns: total_assets"):
         _submit(companies, "latest", tmp_path / "in.csv", tmp_path / "out.csv")
 
 
