@@ -21,6 +21,7 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from data.finance.reports import STATEMENTS, StatementName
+from pipelines.finance.reports.chinese import simplified
 
 Language = Literal["en", "zh"]
 Sign = Literal["written", "amount", "cost"]
@@ -113,7 +114,7 @@ def heading_key(words: str, language: Language) -> str:
     while (shorter := _BRACKETS.sub(" ", text)) != text:
         text = shorter
     if language == "zh":
-        return "".join(mark for mark in text if mark.isalnum())
+        return "".join(mark for mark in simplified(text) if mark.isalnum())
     text = text.replace("&", " and ").replace("'", "").replace("’", "").replace("‘", "")
     text = _AFTER_NET.sub("", " ".join(re.sub(r"[^\w$.]+|(?<!\d)\.|\.(?!\d)", " ", _NON.sub("non", text)).split()))
     return text.replace("$", "").strip()
@@ -155,6 +156,7 @@ def says_loss(words: str, language: Language) -> bool:
     """
     text = clean_words(words).lower()
     if language == "zh":
+        text = simplified(text)
         return "亏损" in text and not any(word in text for word in ("利润", "盈利", "溢利", "收益"))
     loss = re.search(r"\b(?:loss(?:es)?|deficit)\b", text) is not None
     return loss and re.search(r"\b(?:income|profits?|earnings|equity|gains?)\b", text) is None

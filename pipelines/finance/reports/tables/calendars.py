@@ -10,6 +10,7 @@
 
 import re
 
+from pipelines.finance.reports.chinese import simplified
 from pipelines.finance.reports.items import Language
 from pipelines.finance.reports.tables.columns import Calendar
 from pipelines.finance.reports.tables.periods import month_end, read_heading
@@ -24,6 +25,11 @@ _ENGLISH = re.compile(
 _CHINESE = re.compile(
     r"(?P<year>(?:19|20)\d\d|二[〇○零Ｏ0]{1}[〇○零一二三四五六七八九]{2})\s*年?\s*(?:年度|年)?\s*"
     r"(?P<what>半年度|中期|第?\s*[一三1１3３]\s*季度|前三季度|三季度|年度|年)?\s*(?:财务|审计|经审计的)?\s*(?:报告|报表)"
+)
+ZH_MONTHS = {"年度": 12, "三个月": 3, "六个月": 6, "九个月": 9}
+_CHINESE_UNTIL = re.compile(rf"截至(?P<date>[^，。；\n至]{{6,20}}日)止(?P<what>{'|'.join(ZH_MONTHS)})")
+_CHINESE_SHORT = re.compile(
+    r"(?P<year>(?:19|20)\d\d|二[〇○零][〇○零一二三四五六七八九]{2})\s*年?\s*(?P<what>年|中期)报"
 )
 _HAN_DIGITS = str.maketrans("〇○零Ｏ一二三四五六七八九", "0000123456789")
 
@@ -47,7 +53,13 @@ def _english(text: str) -> Calendar:
 
 
 def _chinese(text: str) -> Calendar:
+    text = simplified(text)
     found = _CHINESE.search(text)
+    until = _CHINESE_UNTIL.search(text) if found is None else None
+    dates = read_heading(until["date"]).dates if until is not None else ()
+    if until is not None and dates:
+        return Calendar(dates[-1], ZH_MONTHS[until["what"]], chinese=dates[-1].month == 12)
+    found = found or _CHINESE_SHORT.search(text)
     if found is None:
         return Calendar(chinese=True)
     what = re.sub(r"\s", "", found["what"] or "年度")

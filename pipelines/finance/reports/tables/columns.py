@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from data.finance.reports import Scope
+from pipelines.finance.reports.chinese import simplified
 from pipelines.finance.reports.tables.periods import Heading, month_end, read_heading, same_day
 from pipelines.finance.reports.tables.rows import MOST_CROWDED, fits_twice, merged
 from pipelines.finance.reports.tables.segments import Number, Row
 
 FULL_YEAR = 12  # months
 _SKIPPED = re.compile(
-    r"附注|注释|行次|^\s*注\s*$|\bnotes?\b|\brefs?\b|%|％|\bpercent|比例|增减|变动(?!前|后)|调整数|影响(?:数|金额)?$|差异"
+    r"附[注註]|注释|行次|^\s*注\s*$|\bnotes?\b|\brefs?\b|%|％|\bpercent|比例|增减|变动(?!前|后)|调整数|影响(?:数|金额)?$|差异"
     r"|\bchanges?\b|\bvariance\b|\badjustments?\b|\beliminations?\b",
     re.IGNORECASE,
 )
+_NOTES = re.compile(r"附[注註]|注释|行次|^\s*注\s*$|\bnotes?\b", re.IGNORECASE)
 _CONSOLIDATED = re.compile(r"合并|本?集团|consolidated|\bgroup\b", re.IGNORECASE)
 _PARENT = re.compile(r"母公司|本公司|本行|^公司|\s公司$|\bparent\b|\bcompany\b", re.IGNORECASE)
 NEAR = 7  # days
@@ -154,7 +156,10 @@ def _over(row: Row, cells: Sequence[int], stretch: tuple[float, float]) -> int |
 
 
 def _is_note_column(rows: Sequence[Row], stretches: Sequence[tuple[float, float]], place: int, words: str) -> bool:
-    if re.search(r"附注|注释|行次|^\s*注\s*$|\bnotes?\b", words, re.IGNORECASE) and not read_heading(words).says_when:
+    if (
+        re.search(r"附[注註]|注释|行次|^\s*注\s*$|\bnotes?\b", words, re.IGNORECASE)
+        and not read_heading(words).says_when
+    ):
         return True
     if place or len(stretches) < 2 or read_heading(words).says_when:
         return False
@@ -174,6 +179,7 @@ def _scopes(words: Sequence[str]) -> list[Scope | None]:
     """Of whom each column is, where the headings tell the group's from the parent's."""
     said: list[Scope | None] = []
     for text in words:
+        text = simplified(text)
         group = _CONSOLIDATED.search(text) is not None
         said.append("consolidated" if group else "parent" if _PARENT.search(text) else None)
     return said if {"consolidated", "parent"} <= set(said) else [None] * len(said)

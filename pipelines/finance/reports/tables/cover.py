@@ -7,6 +7,7 @@ Cover(company='某某股份有限公司', form='半年度报告')
 import re
 from dataclasses import dataclass
 
+from pipelines.finance.reports.chinese import simplified
 from pipelines.finance.reports.items import Language
 
 COVER = 12_000  # characters that are looked at
@@ -23,6 +24,9 @@ _EN_NAME = re.compile(
 )
 _ZH_FORM = re.compile(r"半\s*年\s*度\s*报\s*告|年\s*度\s*报\s*告|第\s*[一三１1３3]\s*季\s*度\s*报\s*告")
 _ZH_NAMED = re.compile(r"公司(?:的)?(?:法定)?中文名称(?:及缩写)?[\s:：|]*([\u4e00-\u9fff（）()A-Za-z·]{4,60})")
+_ZH_SHORT_NAME = re.compile(  # without its legal form, before the year of the report
+    r"([\u4e00-\u9fff（）()·]{2,30}?(?:集团|集團|控股|银行|銀行|股份|公司|保险|证券))\s*(?:19|20)\d\d\s*年"
+)
 _ZH_NAME = re.compile(r"([\u4e00-\u9fff（）()·]{2,40}?(?:股份有限公司|有限责任公司|集团有限公司|有限公司))")
 
 
@@ -38,7 +42,10 @@ def read_cover(text: str, language: Language) -> Cover:
     """Read the first page of a text; a Chinese report also states its name in a table further down."""
     head = text[:COVER]
     if language == "zh":
-        named, form = _ZH_NAMED.search(text) or _ZH_NAME.search(head), _ZH_FORM.search(head)
+        named, form = (
+            _ZH_NAMED.search(text) or _ZH_NAME.search(head) or _ZH_SHORT_NAME.search(head),
+            _ZH_FORM.search(simplified(head)),
+        )
         company = named[1].strip("（）()·") if named else None
         return Cover(company, "".join(form[0].split()) if form else None)
     found = _FORM.search(head)

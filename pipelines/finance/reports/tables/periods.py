@@ -16,6 +16,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Literal
 
+from pipelines.finance.reports.chinese import simplified
+
 Role = Literal["current", "prior"]
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 COUNTS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
@@ -70,6 +72,9 @@ _COUNTED = re.compile(
 )
 _WORDS_OF_MONTHS = (
     (re.compile(r"前三季度|年初[至到](?:本?报告期末|本?期末|三季度末)"), 9),
+    (re.compile(r"止三个月"), 3),
+    (re.compile(r"止六个月"), 6),
+    (re.compile(r"止九个月"), 9),
     (re.compile(r"本报告期(?:利润表|现金流量表)"), 3),
     (re.compile(r"上半年|半年度|中期|half[- ]year|six[- ]month", re.IGNORECASE), 6),
     (
@@ -112,7 +117,7 @@ def read_heading(words: str) -> Heading:
     """What the words of a heading, or of a title above, say of time."""
     if len(words) > LONGEST:
         return Heading()
-    text = _plain(words)
+    text = _plain(simplified(words))
     spans = [_month_end(int(found["year"]), int(found["last"])) for found in _SPAN.finditer(text)]
     quarters = [_month_end(int(found["year"]), QUARTER_ENDS[found["quarter"]]) for found in _QUARTER.finditer(text)]
     dates = tuple(day for day in (spans or quarters or list(_dates(text))) if day is not None)

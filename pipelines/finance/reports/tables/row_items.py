@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from data.finance.reports import StatementName
+from pipelines.finance.reports.chinese import simplified
 from pipelines.finance.reports.items import ITEMS, Language, Match, clean_words, match_words
 from pipelines.finance.reports.tables.bare_totals import bare_totals
 from pipelines.finance.reports.tables.periods import read_heading
@@ -169,7 +170,7 @@ class _Reader:
             self.since_finance = 0
         if self.statement != "balance" or len(row.label) > 60:
             return
-        part = next((name for name, words in _PART if words.search(row.label)), None)
+        part = next((name for name, words in _PART if words.search(simplified(row.label))), None)
         if part is not None and not match_words(row.label, self.language, "balance"):
             self.part = part
 

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from data.finance.reports import Scope
+from pipelines.finance.reports.chinese import simplified
 
 TitleKind = Literal["balance", "income", "cash_flow", "comprehensive", "other"]  # other: ends a statement
 LONGEST = 200  # characters of a line that may be a title
@@ -104,7 +105,7 @@ class Title:
 @lru_cache(maxsize=4096)
 def find_title(line: str) -> Title | None:
     """The title that the line is, or None for prose, contents and headings of tables that only mention one."""
-    line = line.strip()
+    line = simplified(line.strip())
     if not line or len(line) > LONGEST:
         return None
     if "表" in line or "附注" in line or "情况" in line:

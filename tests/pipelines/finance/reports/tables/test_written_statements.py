@@ -1,5 +1,6 @@
 """Small made-up statements, each written in one way that reports write them."""
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -232,3 +233,37 @@ Change in fair value of derivative instruments           9           8
 Total comprehensive income                              39          33
 """)
     assert values_of(report, "income", "fair_value_gain") == [4000, 3000]
+
+
+TRADITIONAL = """甲控股有限公司
+二零二三年年報
+
+綜合損益表
+截至二零二三年十二月三十一日止年度
+                  附註      二零二三年    二零二二年
+                            人民幣千元    人民幣千元
+收入                4       1,234,567     1,111,111
+銷售成本                     (800,000)     (700,000)
+毛利                          434,567       411,111
+除稅前溢利                    100,000        90,000
+所得稅開支          9         (25,000)      (22,000)
+年內溢利                       75,000        68,000
+"""
+
+
+def test_traditional_characters_are_read_like_simplified_ones() -> None:
+    report = report_of(TRADITIONAL)
+    assert (report.company, report.currency, report.form) == ("甲控股有限公司", "CNY", None)
+    assert values_of(report, "income", "revenue") == [1_234_567_000, 1_111_111_000]
+    assert values_of(report, "income", "net_income") == [75_000_000, 68_000_000]
+    assert {line.period_end.isoformat() for line in report.statements["income"]} == {"2023-12-31", "2022-12-31"}
+
+
+def test_a_company_may_leave_out_its_legal_form() -> None:
+    assert report_of("乙控股集团2024年半年度报告\n\n第一节 重要提示\n").company == "乙控股集团"
+
+
+def test_a_fiscal_year_that_ends_in_march_does_so_in_both_columns() -> None:
+    report = report_of(TRADITIONAL.replace("十二月三十一日", "三月三十一日"))
+    assert {line.period_end.isoformat() for line in report.statements["income"]} == {"2023-03-31", "2022-03-31"}
+    assert report.period_end == date(2023, 3, 31)
