@@ -22,6 +22,11 @@ _NUMBER = re.compile(
 _DASH = re.compile(r"[(（]?[$¥￥€£]?[-–—―－−─]{1,3}[)）]?[%％]?|[nN]/[aAmM]|不适用")
 _CURRENCY = re.compile(r"[$¥￥€£]|US\$|HK\$|NT\$|C\$|A\$|R\$|RMB|EUR|USD|CNY|GBP|CHF|[$¥￥€£][(（]|[(（][$¥￥€£]?")
 _CLOSING = re.compile(r"[)）\]][%％]?|[%％][)）]?")
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)[a-z]*\.?"
+_DATE = re.compile(
+    rf"\d{{1,2}}(?:st|nd|rd|th)? {_MONTH},? (?:19|20)\d\d|{_MONTH} \d{{1,2}}, (?:19|20)\d\d", re.IGNORECASE
+)
+DATE_GAP = 0.6
 _THOUSANDS = re.compile(r"\d{3}[)）]?")
 _OPEN_THOUSANDS = re.compile(r"[(（]?[-－−–]?\d{1,3}(?: \d{3})*")
 
@@ -147,7 +152,7 @@ def pieces_of(words: Sequence[Word], size: float, headings_from: float = float("
     `headings_from` texts are headings of columns, which may stand close together.
     """
     pieces: list[Piece] = []
-    for word in _joined_numbers(words, size):
+    for word in _joined_dates(_joined_numbers(words, size), size):
         kind = kind_of(word.text)
         core = word.left
         gap = HEADING_GAP if word.left >= headings_from else PIECE_GAP
@@ -186,6 +191,18 @@ def _joined_numbers(words: Sequence[Word], size: float) -> list[Word]:
             done[-1] = Word(last.text + apart + word.text, _core(last, word), word.right)
         else:
             done.append(word)
+    return done
+
+
+def _joined_dates(words: Sequence[Word], size: float) -> list[Word]:
+    """Words, with a date's three put together where they stand as words of one text do: its numbers are no amounts."""
+    done: list[Word] = []
+    for word in words:
+        done.append(word)
+        last = done[-3:]
+        close = all(after.left - before.right < DATE_GAP * size for before, after in pairwise(last))
+        if len(last) == 3 and close and _DATE.fullmatch(text := " ".join(one.text for one in last)):
+            done[-3:] = [Word(text, last[0].left, word.right)]
     return done
 
 

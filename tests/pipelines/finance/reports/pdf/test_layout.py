@@ -2,6 +2,7 @@
 
 from pipelines.finance.reports.pdf.glyphs import Glyph, Marks, Ruling
 from pipelines.finance.reports.pdf.layout import lay_out
+from pipelines.finance.reports.pdf.lines import Word, pieces_of
 from pipelines.finance.reports.pdf.pages import statement_pages
 
 WIDE = 5.0  # points of a letter, at a size of ten
@@ -149,3 +150,11 @@ def test_amounts_with_one_decimal_count_as_amounts_and_percentages_do_not() -> N
     statement = "Consolidated balance sheet\n" + "\n".join(f"{label} 400.5 (380.0)" for label in labels)
     shares = "Growth by part\n" + "\n".join(f"{label} 4.5% 3.8%" for label in labels)
     assert statement_pages([shares, statement, shares], 10) == (1,)
+
+
+def test_a_date_over_a_column_is_one_heading_and_no_three_cells() -> None:
+    first = (Word("31", 281, 291), Word("December", 294, 335), Word("2023", 338, 358))
+    second = tuple(Word(word.text, word.left + 89, word.right + 89) for word in first)
+    assert [piece.text for piece in pieces_of((*first, *second), 10)] == ["31 December 2023", "31 December 2023"]
+    apart = (Word("12", 281, 291), Word("March", 294, 335), Word("2023", 360, 380))
+    assert [piece.kind for piece in pieces_of(apart, 10)] == ["number", "text", "number"]
