@@ -29,6 +29,10 @@ def extract(
     features: Annotated[bool, typer.Option("--features", help="add the features that the rules work out")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON document; a list for several files")] = False,
     company: Annotated[str | None, typer.Option(help="whose reports they should be; another's is flagged")] = None,
+    last: Annotated[
+        Path | None, typer.Option(help="the report of the year before: features compare the wording with it")
+    ] = None,
+    rules: Annotated[list[Path] | None, typer.Option(help="a further table of feature rules; again for more")] = None,
     out: Annotated[Path | None, typer.Option(help="folder for one JSON document a report; --json lists them")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="processes; default: all cores")] = None,
 ) -> None:
@@ -45,7 +49,9 @@ def extract(
         raise InputError(f"--out takes a folder, but {out} is a file; name another")
     sources = reports_in(files)
     several = len(sources) > 1 or any(path.is_dir() and sources != [path] for path in files)
-    wishes = [Wish(path, company, features, facts=as_json or out is not None) for path in sources]
+    _check_wishes(features, last, rules or [], len(sources))
+    facts = as_json or out is not None
+    wishes = [Wish(path, company, features, facts, last, tuple(rules or ())) for path in sources]
     documents = _told(wishes, jobs or usable_cores())
     try:
         if out is not None and as_json:
@@ -58,6 +64,19 @@ def extract(
         raise typer.Exit(STOPPED) from None
     if failed == len(sources):
         raise typer.Exit(2)
+
+
+def _check_wishes(features: bool, last: Path | None, rules: Sequence[Path], reports: int) -> None:
+    """Say what is wrong with the options before anything is read, not for every report."""
+    if (last or rules) and not features:
+        raise InputError("--last and --rules are about features; add --features")
+    if last is not None and reports > 1:
+        raise InputError(f"--last is the earlier report of one company, but {reports} reports were given; give one")
+    if rules:
+        # the rules need numpy, which a report without features does without
+        from pipelines.finance.rules.rulebook import load_rules  # noqa: PLC0415
+
+        load_rules(*rules)
 
 
 def _told(wishes: Sequence[Wish], jobs: int) -> Iterator[Document]:

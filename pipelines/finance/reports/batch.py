@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.errors import AssayError, InputError
-from pipelines.finance.reports.document import Document, to_document
+from pipelines.finance.reports.document import Document, Features, to_document
 from pipelines.finance.reports.extract import extract
 
 PAGES = (".htm", ".html", ".xhtml")
@@ -30,6 +30,8 @@ class Wish:
     company: str | None = None
     features: bool = False
     facts: bool = True
+    last: Path | None = None  # the same company's report of the year before
+    rules: tuple[Path, ...] = ()  # further tables of features
 
 
 def reports_in(sources: Sequence[Path]) -> list[Path]:
@@ -90,7 +92,9 @@ def deaf() -> Iterator[None]:
 def read_one(wish: Wish) -> Document:
     """The document of one file; the edge of a process, where every error ends in `error`."""
     try:
-        return to_document(extract(wish.source, wish.company), wish.features, wish.facts)
+        last_text = None if wish.last is None else extract(wish.last).text
+        features = Features(last_text=last_text, rules=wish.rules) if wish.features else None
+        return to_document(extract(wish.source, wish.company), features, wish.facts)
     except (AssayError, OSError) as error:
         return {"file": str(wish.source), "error": str(error)}
     except Exception as error:  # noqa: BLE001  one bad file must not end a batch

@@ -142,3 +142,45 @@ def test_ctrl_c_ends_the_processes_that_read(tmp_path: Path) -> None:
 def test_a_report_of_another_company_is_shown_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["report", "extract", str(write(tmp_path / "a.htm")), "--company", "Globex"]) == 0
     assert "company_matches\tsaid to be of Globex; the report names Acme Holdings Inc." in capsys.readouterr().out
+
+
+def test_rules_of_ones_own_and_the_report_of_the_year_before_join_the_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report_path, last = write(tmp_path / "a.htm"), tmp_path / "last.txt"
+    told = "".join(f"In part {at} of the year orders grew and the plant ran without a stop. " for at in range(60))
+    report_path.write_bytes(report_path.read_bytes().replace(b"<table>", f"<p>{told}</p><table>".encode()))
+    last.write_text(told.replace("grew", "fell"))
+    rules = tmp_path / "mine.csv"
+    rules.write_text(
+        "name,group,formula,unit,direction,en,zh,source\n"
+        "twice,profitability,2 * net_income,currency,higher_is_safer,twice the profit,两倍净利润,ours\n"
+    )
+    words = ["report", "extract", str(report_path), "--json", "--features"]
+    assert run(words) == 0
+    alone = json.loads(capsys.readouterr().out)["features"]
+    assert "twice" not in alone
+    assert run([*words, "--rules", str(rules), "--last", str(last)]) == 0
+    joined = json.loads(capsys.readouterr().out)["features"]
+    assert joined["twice"]["value"] == 14_000_000
+    changed = {name for name in alone if alone[name] != joined[name]}
+    assert 0 < joined["text_change"]["value"] <= 1
+    assert all(name.startswith("text_") for name in changed)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--last", "FILE"], "add --features"),
+        (["--features", "--last", "FILE", "FILE2"], "give one"),
+        (["--features", "--rules", "FILE"], "a.htm"),
+    ],
+)
+def test_options_of_features_that_make_no_sense_are_refused(
+    tmp_path: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {"FILE": str(write(tmp_path / "a.htm")), "FILE2": str(write(tmp_path / "b.htm"))}
+    assert run(["report", "extract", paths["FILE"], *(paths.get(word, word) for word in options)]) == 2
+    printed = capsys.readouterr()
+    assert words in printed.err
+    assert len(printed.err.strip().splitlines()) == 1

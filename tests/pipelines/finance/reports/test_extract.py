@@ -15,7 +15,7 @@ import pytest
 from core.errors import InputError
 from data.finance.reports import Report
 from pipelines.finance.reports.company_name import same_company
-from pipelines.finance.reports.document import to_document
+from pipelines.finance.reports.document import Features, to_document
 from pipelines.finance.reports.extract import extract, extract_bytes
 from pipelines.finance.reports.sniff import kind_of
 from pipelines.finance.reports.tables.cover import read_cover
@@ -199,7 +199,7 @@ def test_the_cover_names_company_and_form(text: str, company: str | None, form: 
 
 def test_the_document_is_json_as_the_contract_says() -> None:
     report = extract_bytes(table(ROWS), "acme.htm")
-    document = json.loads(json.dumps(to_document(report, features=True), allow_nan=False))
+    document = json.loads(json.dumps(to_document(report, features=Features()), allow_nan=False))
     assert list(document) == [
         "file", "kind", "language", "company", "form", "period_end", "currency", "facts", "statements", "sections",
         "checks", "features",
@@ -213,7 +213,7 @@ def test_the_document_is_json_as_the_contract_says() -> None:
 
 def test_text_without_statements_still_has_features_of_its_wording() -> None:
     words = "We may default on our loans. There is substantial doubt about our ability to continue. " * 30
-    features = to_document(extract_bytes(words.encode(), "note.txt"), features=True)["features"]
+    features = to_document(extract_bytes(words.encode(), "note.txt"), features=Features())["features"]
     assert any(name.startswith("text_") and one["value"] is not None for name, one in features.items())
 
 
