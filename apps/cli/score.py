@@ -32,7 +32,7 @@ from pipelines.finance.company import Wish, score_company, score_reports
 from pipelines.finance.score import Scored, score_table
 
 MOST_WARNINGS = 12  # that are told one by one
-OUTSIDE = "OUTSIDE_TRAINING_RANGE "
+GATHERED = 2  # columns of one warning that are told in one line
 BIN_POINTS = 20.0
 ROWS_AT_ONCE = 50_000
 
@@ -254,14 +254,18 @@ def tell_warnings(warnings: Counter[str]) -> None:
 
 
 def _gathered(warnings: Counter[str]) -> list[str]:
-    """A line a warning, the most frequent first; those of columns out of their range in one line."""
-    outside = [(words, rows) for words, rows in warnings.most_common() if words.startswith(OUTSIDE)]
-    if len(outside) < 2:
-        return [f"{words}: {rows} rows" for words, rows in warnings.most_common()]
-    (first, rows), *_ = outside
-    line = f"{OUTSIDE}in {len(outside)} columns, most in {first.removeprefix(OUTSIDE)}: {rows} rows"
-    others = [f"{words}: {count} rows" for words, count in warnings.most_common() if not words.startswith(OUTSIDE)]
-    return [line, *others]
+    """A line a warning, the most frequent first; what is said of many columns ("CODE column") in one line."""
+    by_code: dict[str, list[tuple[str, int]]] = {}
+    for words, rows in warnings.most_common():
+        code, _, column = words.partition(" ")
+        by_code.setdefault(code, []).append((column, rows))
+    lines = []
+    for code, found in by_code.items():
+        if len(found) < GATHERED:
+            lines += [f"{code} {column}".strip() + f": {rows} rows" for column, rows in found]
+        else:
+            lines.append(f"{code} in {len(found)} columns, most in {found[0][0]}: {found[0][1]} rows")
+    return lines
 
 
 def _report(model: Model, out: Path, summary: dict[str, Any], how: str, seconds: float, as_json: bool) -> None:

@@ -20,7 +20,7 @@ def test_one_column_out_of_its_range_is_told_as_it_is(capsys: pytest.CaptureFixt
 
 
 def test_many_kinds_of_warnings_are_cut_short_and_all_in_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    warnings = Counter({f"UNSEEN_CATEGORY c{number}": 1 for number in range(20)})
+    warnings = Counter({f"CODE_{number} city": 1 for number in range(20)})
     tell_warnings(warnings)
     assert capsys.readouterr().err.splitlines()[-1] == "and 8 more kinds of warnings; --json lists them"
     assert Totals(warnings=warnings).to_json()["warnings"] == dict(warnings)
