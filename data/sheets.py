@@ -167,7 +167,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except (zipfile.BadZipFile, OSError, RuntimeError) as error:  # RuntimeError: a zip version that the library lacks
         raise InputError(f"{path}: the workbook is damaged ({error}); save it again", code="DAMAGED_FILE") from None
     if not any(entry.filename == "xl/workbook.xml" for entry in entries):
         raise InputError(f"{path} is a ZIP file and no XLSX workbook; unpack it first", code="WRONG_FORMAT")

@@ -9,6 +9,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from core.errors import InputError
@@ -21,16 +22,8 @@ MAX_DEPTH = 8  # folders in folders
 END_OF_ZIP = b"PK\x05\x06"
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1
-BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    NotImplementedError,
-    ValueError,
-    struct.error,
-)
+# what the zip library raises for damaged files; RuntimeError also for a list that asks for a zip version unknown to it
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
 
 
 def read_members(source: Path | bytes, file: str, wanted: Callable[[str], bool]) -> dict[str, bytes]:
@@ -38,10 +31,22 @@ def read_members(source: Path | bytes, file: str, wanted: Callable[[str], bool])
     if isinstance(source, Path) and source.is_dir():
         return _read_folder(source, file, wanted)
     content = source if isinstance(source, bytes) else read_file(source, file)
+    with _opened(content, file) as archive:
+        return _read_zip(archive, len(content), file, wanted)
+
+
+def names_in(content: bytes, file: str) -> list[str]:
+    """The names of a zip file's entries. InputError: it is damaged, or has too many."""
+    with _opened(content, file) as archive:
+        return archive.namelist()
+
+
+@contextmanager
+def _opened(content: bytes, file: str) -> Iterator[zipfile.ZipFile]:
     _check_end(content, file)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return _read_zip(archive, len(content), file, wanted)
+            yield archive
     except InputError:
         raise
     except BROKEN as error:
@@ -99,6 +104,8 @@ def _streamed(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: int, file:
 def _check_entry(entry: zipfile.ZipInfo, file: str) -> None:
     name = entry.filename
     path = PurePosixPath(name)
+    if not name:
+        raise InputError(f"{file}: an entry has no name; pack it anew", code="BAD_ARCHIVE")
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in name or "\0" in name:
         raise InputError(f"{file}: the entry {name[:80]!r} points outside the archive; refused", code="ZIP_SLIP")
     if stat.S_ISLNK(entry.external_attr >> 16):

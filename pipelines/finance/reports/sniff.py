@@ -1,11 +1,10 @@
 """What kind of file it is, by its content; the name decides only between a table and a text of bare characters."""
 
 import re
-import zipfile
-from io import BytesIO
 
 from core.errors import InputError
 from data.finance.reports import Kind
+from pipelines.finance.reports.archive import names_in
 from pipelines.finance.reports.markup import first_tag
 
 PDF_WITHIN = 1024  # bytes before %PDF that readers allow
@@ -64,9 +63,8 @@ def kind_of(content: bytes, file: str) -> Kind:
 
 def _kind_of_zip(content: bytes, file: str) -> Kind:
     try:
-        with zipfile.ZipFile(BytesIO(content)) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError, EOFError):
+        names = names_in(content, file)
+    except InputError:
         return "xbrl"  # whose reader says what is broken
     if any(name in WORKBOOKS for name in names):
         return "sheet"

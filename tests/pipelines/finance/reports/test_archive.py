@@ -1,13 +1,15 @@
 import io
 import os
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from core.errors import InputError
-from pipelines.finance.reports.archive import MAX_ENTRIES, read_members
+from pipelines.finance.reports.archive import MAX_ENTRIES, names_in, read_members
+from pipelines.finance.reports.extract import extract_bytes
 from tests.pipelines.finance.reports.tags.inline_pages import zipped
 
 
@@ -98,6 +100,39 @@ def test_damaged_archives_are_refused() -> None:
     changed = bytearray(packed)
     changed[40] ^= 0xFF
     assert code_of(bytes(changed)) == "BAD_ARCHIVE"
+
+
+def in_list(packed: bytes, place: int, changed: bytes) -> bytes:
+    """The archive with other bytes in the first entry of its list."""
+    at = packed.index(b"PK\x01\x02") + place
+    return packed[:at] + changed + packed[at + len(changed) :]
+
+
+def test_a_list_that_asks_for_an_unknown_version_of_zip_is_refused() -> None:
+    packed = in_list(zipped({"a.xml": b"<a/>"}), 6, struct.pack("<H", 99))
+    assert code_of(packed) == "BAD_ARCHIVE"
+    with pytest.raises(InputError, match="damaged zip file"):
+        names_in(packed, "p.zip")
+    with pytest.raises(InputError, match="damaged zip file"):
+        extract_bytes(packed, "p.zip")
+
+
+def test_an_entry_without_a_name_is_refused() -> None:
+    packed = zipped({"x": b"<a/>"})
+    at, end = packed.index(b"PK\x01\x02"), packed.index(b"PK\x05\x06")
+    (size,) = struct.unpack_from("<I", packed, end + 12)
+    nameless = packed[: at + 28] + b"\0\0" + packed[at + 30 : at + 46] + packed[at + 47 :]
+    nameless = nameless[: end + 11] + struct.pack("<I", size - 1) + nameless[end + 15 :]
+    assert names_in(nameless, "p.zip") == [""]
+    assert code_of(nameless) == "BAD_ARCHIVE"
+
+
+def test_a_list_of_too_many_entries_is_not_read_to_tell_the_kind() -> None:
+    packed = zipped({"a.xml": b"<a/>"})
+    end = packed.index(b"PK\x05\x06")
+    many = packed[: end + 10] + struct.pack("<H", MAX_ENTRIES + 1) + packed[end + 12 :]
+    with pytest.raises(InputError, match="at most"):
+        names_in(many, "p.zip")
 
 
 def test_a_pipe_or_a_missing_file_is_refused_at_once(tmp_path: Path) -> None:
