@@ -155,3 +155,16 @@ def test_sheets_stream_in_chunks_and_filter(tmp_path: Path) -> None:
     assert [len(chunk.frame) for chunk in chunks] == [2500, 2500, 1000]
     assert chunks[1].frame["id"][0] == "5001"
     assert chunks[1].first_row == 5001
+
+
+def test_a_workbook_of_an_unknown_version_of_zip_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "new.xlsx"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.xml", "<workbook/>")
+    packed = bytearray(path.read_bytes())
+    at = packed.index(b"PK\x01\x02") + 6  # version needed, in the list of entries
+    packed[at : at + 2] = (99).to_bytes(2, "little")
+    path.write_bytes(packed)
+    with pytest.raises(InputError, match="the workbook is damaged") as caught:
+        read_table(path)
+    assert caught.value.code == "DAMAGED_FILE"
