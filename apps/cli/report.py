@@ -1,7 +1,7 @@
 """`assay report extract`: what company reports say, as tables or as JSON."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +33,10 @@ def extract(
         Path | None, typer.Option(help="the report of the year before: features compare the wording with it")
     ] = None,
     rules: Annotated[list[Path] | None, typer.Option(help="a further table of feature rules; again for more")] = None,
+    peers: Annotated[
+        Path | None,
+        typer.Option(help="a table of peers, a row each, in whole currency units: features rank against it"),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="folder for one JSON document a report; --json lists them")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, help="processes; default: all cores")] = None,
 ) -> None:
@@ -49,9 +53,9 @@ def extract(
         raise InputError(f"--out takes a folder, but {out} is a file; name another")
     sources = reports_in(files)
     several = len(sources) > 1 or any(path.is_dir() and sources != [path] for path in files)
-    _check_wishes(features, last, rules or [], len(sources))
+    own = _check_wishes(features, last, rules or [], peers, len(sources))
     facts = as_json or out is not None
-    wishes = [Wish(path, company, features, facts, last, tuple(rules or ())) for path in sources]
+    wishes = [Wish(path, company, features, facts, last, tuple(rules or ()), own) for path in sources]
     documents = _told(wishes, jobs or usable_cores())
     try:
         if out is not None and as_json:
@@ -66,17 +70,27 @@ def extract(
         raise typer.Exit(2)
 
 
-def _check_wishes(features: bool, last: Path | None, rules: Sequence[Path], reports: int) -> None:
-    """Say what is wrong with the options before anything is read, not for every report."""
-    if (last or rules) and not features:
-        raise InputError("--last and --rules are about features; add --features")
+def _check_wishes(
+    features: bool, last: Path | None, rules: Sequence[Path], peers: Path | None, reports: int
+) -> Mapping[str, tuple[float, ...]] | None:
+    """Say what is wrong with the options before anything is read; return how the peers' features are spread."""
+    if (last or rules or peers) and not features:
+        raise InputError("--last, --rules and --peers are about features; add --features")
     if last is not None and reports > 1:
         raise InputError(f"--last is the earlier report of one company, but {reports} reports were given; give one")
-    if rules:
-        # the rules need numpy, which a report without features does without
-        from pipelines.finance.rules.rulebook import load_rules  # noqa: PLC0415
+    if not rules and peers is None:
+        return None
+    # the rules need numpy, and a table pandas, which a report without features does without
+    from pipelines.finance.rules.rulebook import load_rules  # noqa: PLC0415
 
-        load_rules(*rules)
+    book = load_rules(*rules)
+    if peers is None:
+        return None
+    from data.tables import read_table  # noqa: PLC0415
+    from pipelines.finance.rules.evaluate import fit_reference  # noqa: PLC0415
+    from pipelines.finance.rules.panel import make_panel  # noqa: PLC0415
+
+    return fit_reference(make_panel(read_table(peers).frame), book)
 
 
 def _told(wishes: Sequence[Wish], jobs: int) -> Iterator[Document]:

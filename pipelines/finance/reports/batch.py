@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -32,6 +32,7 @@ class Wish:
     facts: bool = True
     last: Path | None = None  # the same company's report of the year before
     rules: tuple[Path, ...] = ()  # further tables of features
+    peers: Mapping[str, tuple[float, ...]] | None = None  # what peers' features are spread like
 
 
 def reports_in(sources: Sequence[Path]) -> list[Path]:
@@ -93,7 +94,7 @@ def read_one(wish: Wish) -> Document:
     """The document of one file; the edge of a process, where every error ends in `error`."""
     try:
         last_text = None if wish.last is None else extract(wish.last).text
-        features = Features(last_text=last_text, rules=wish.rules) if wish.features else None
+        features = Features(last_text=last_text, rules=wish.rules, peers=wish.peers) if wish.features else None
         return to_document(extract(wish.source, wish.company), features, wish.facts)
     except (AssayError, OSError) as error:
         return {"file": str(wish.source), "error": str(error)}

@@ -1,6 +1,6 @@
 """A report as the JSON document of the contract."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ class Features:
 
     last_text: str | None = None  # of the same company's report of the year before
     rules: Sequence[Path] = ()  # further tables of rules
+    peers: Mapping[str, tuple[float, ...]] | None = None  # see pipelines.finance.rules.evaluate.fit_reference
 
 
 def to_document(report: Report, features: Features | None = None, facts: bool = True) -> Document:
@@ -50,8 +51,8 @@ def features_of(report: Report, wish: Features) -> dict[str, dict[str, Any]]:
 
     book = load_rules(*wish.rules)
     if any(report.statements.values()):
-        return report_features(report, last_text=wish.last_text, rules=book)
+        return report_features(report, last_text=wish.last_text, rules=book, reference=wish.peers)
     wording = wording_of(report, wish.last_text)
     known = {name: value for name, value in wording.values.items() if value is not None}
     own = Period(end=report.period_end or date(1900, 12, 31), values=known)
-    return evaluate(panel_of([own], wording.missing), book).to_json(0, report.language)
+    return evaluate(panel_of([own], wording.missing), book, reference=wish.peers).to_json(0, report.language)

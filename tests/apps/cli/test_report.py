@@ -168,9 +168,28 @@ def test_rules_of_ones_own_and_the_report_of_the_year_before_join_the_features(
     assert all(name.startswith("text_") for name in changed)
 
 
+def test_a_table_of_peers_ranks_the_features(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report_path, peers = write(tmp_path / "a.htm"), tmp_path / "peers.csv"
+    rows = [f"100,{profit}" for profit in range(1, 101)]  # margins of .01 to 1.00; the report's own is 1
+    peers.write_text("\n".join(["revenue,net_income", *rows]) + "\n")
+    words = ["report", "extract", str(report_path), "--json", "--features"]
+    assert run(words) == 0
+    alone = json.loads(capsys.readouterr().out)["features"]["net_margin_percentile"]
+    assert alone["value"] is None
+    assert alone["missing"]
+    assert run([*words, "--peers", str(peers)]) == 0
+    features = json.loads(capsys.readouterr().out)["features"]
+    assert features["net_margin_percentile"]["value"] > 0.98
+    assert features["current_ratio_percentile"]["value"] is None
+    peers.write_text("\n".join(["revenue,net_income", *(f"100,{profit}" for profit in range(51, 151))]) + "\n")
+    assert run([*words, "--peers", str(peers)]) == 0
+    assert 0.4 < json.loads(capsys.readouterr().out)["features"]["net_margin_percentile"]["value"] < 0.6
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--peers", "FILE"], "add --features"),
         (["--last", "FILE"], "add --features"),
         (["--features", "--last", "FILE", "FILE2"], "give one"),
         (["--features", "--rules", "FILE"], "a.htm"),
