@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -29,10 +29,11 @@ from core.train.checkpoint import (
 )
 from core.train.memory import freed_memory_kept
 from core.train.optim import WeightAverage, copy_of, lr_factor, make_optimizer, set_lr, weights_of
-from core.train.options import Losses, TrainOptions, TrainReport
+from core.train.options import Constraint, Losses, TrainOptions, TrainReport
+from core.train.origin import difference, run_origin
 from core.train.precision import autocast, resolve_precision
 
-__all__ = ["Losses", "TrainOptions", "TrainReport", "train"]
+__all__ = ["Constraint", "Losses", "TrainOptions", "TrainReport", "train"]
 
 T = TypeVar("T")
 Progress = Callable[[float, str], None]
@@ -67,16 +68,18 @@ def train(
     *,
     lr_scale: Callable[[str], float] | None = None,
     origin: str = "",
+    constraint: Constraint | None = None,
 ) -> TrainReport:
     """Train `model` in place; afterwards it is in evaluation mode and carries the final weights.
 
     With a folder the run leaves checkpoints there and takes up an earlier run of the same options, model and `origin`
     (name it after the data: its hash); another run in the folder is InputError. `progress` gets the share done and
     words; `evaluate` gets the model in evaluation mode without gradients and returns finite numbers. `lr_scale` gives
-    a factor of the rate by parameter name. A loss that is not finite is AssayError.
+    a factor of the rate by parameter name. `constraint` holds the weights to something at every step; it is part of
+    what the run is. A loss that is not finite is AssayError.
     """
     started = time.monotonic()
-    run = _Run(model, step_loss, options, folder, progress, evaluate, lr_scale, origin)
+    run = _Run(model, step_loss, options, folder, progress, evaluate, lr_scale, origin, constraint)
     devices = [torch.cuda.current_device()] if run.device.type == "cuda" else []
     owned = sole_owner(folder) if folder else nullcontext()
     with owned, torch.random.fork_rng(devices=devices), freed_memory_kept():
@@ -112,6 +115,7 @@ class _Run(Generic[T]):
         evaluate: Callable[[nn.Module], Mapping[str, float]] | None,
         lr_scale: Callable[[str], float] | None,
         origin: str,
+        constraint: Constraint | None,
     ) -> None:
         self.model, self.step_loss, self.options, self.folder = model, step_loss, options, folder
         self.progress, self.evaluate = progress or (lambda share, words: None), evaluate
@@ -122,7 +126,8 @@ class _Run(Generic[T]):
         self.average = WeightAverage(model, options.ema) if options.ema else None
         self.best: dict[str, Tensor] = {}
         self.state = _State()
-        self.origin = {"options": _maths_of(options, self.precision), "data": origin, "model": _shapes(model)}
+        self.constraint = constraint
+        self.origin = run_origin(model, options, self.precision, origin, constraint)
         self.saved_at = time.monotonic()
         if options.best is not None and evaluate is None:
             raise InputError(f"best={options.best!r} needs `evaluate`", code="BAD_OPTION")
@@ -160,6 +165,8 @@ class _Run(Generic[T]):
             self.model.load_state_dict(self.best)
         elif self.average is not None:
             self.model.load_state_dict(self.average.tensors)
+        if self.constraint is not None:
+            self.constraint.on_weights()
         self.model.eval()
 
     def restore(self) -> tuple[int, tuple[str, ...]]:
@@ -170,7 +177,7 @@ class _Run(Generic[T]):
         for what, mine in self.origin.items():
             theirs = checkpoint.state["origin"].get(what)
             if theirs != mine:
-                words = f"{self.folder} holds a run with other {what}: {_difference(theirs, mine)}"
+                words = f"{self.folder} holds a run with other {what}: {difference(theirs, mine)}"
                 raise InputError(f"{words}; give another folder, or the same {what}", code="OTHER_RUN")
         tensors = {name: tensor.to(self.device) for name, tensor in checkpoint.tensors.items()}
         self.model.load_state_dict(_under("model.", tensors))
@@ -208,10 +215,14 @@ class _Run(Generic[T]):
             words = f"the loss is {losses.total.item()} at step {state.step}; lower lr (now {options.lr:g})"
             raise AssayError(f"{words}, or look for odd values in the data", code="LOSS_NOT_FINITE")
         losses.total.backward()  # type: ignore[no-untyped-call]
+        if self.constraint is not None:
+            self.constraint.on_gradients()
         norm = nn.utils.clip_grad_norm_(self.trained, options.clip or math.inf)
         self._count_skipped(bool(norm.isfinite()))
         if norm.isfinite():
             self.optimizer.step()
+        if self.constraint is not None:
+            self.constraint.on_weights()
         state.step, state.batch = state.step + 1, state.batch + 1
         if self.average is not None:
             self.average.update(self.model, state.step)
@@ -276,24 +287,6 @@ class _Run(Generic[T]):
         state = {"run": asdict(self.state), "origin": self.origin}
         save_checkpoint(folder, Checkpoint(step=self.state.step, tensors=tensors, state=state))
         self.saved_at = time.monotonic()
-
-
-def _maths_of(options: TrainOptions, precision: str) -> dict[str, Any]:
-    """Return the options that the weights depend on; how often to save is no such thing."""
-    entries = asdict(options) | {"precision": precision}
-    return {name: value for name, value in entries.items() if not name.startswith("checkpoint_")}
-
-
-def _shapes(model: nn.Module) -> dict[str, list[int]]:
-    return {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-
-
-def _difference(theirs: object, mine: object) -> str:
-    if isinstance(theirs, dict) and isinstance(mine, dict):
-        for name in sorted(theirs.keys() | mine.keys()):
-            if theirs.get(name) != mine.get(name):
-                return f"{name} was {theirs.get(name)}, now {mine.get(name)}"
-    return f"was {theirs}, now {mine}"
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

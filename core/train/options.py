@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from torch import Tensor
 
@@ -54,6 +55,20 @@ class Losses:
 
     total: Tensor  # scalar
     parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Constraint(Protocol):
+    """What the weights of a run are held to. It keeps no state that a step changes, so that a killed run can go on."""
+
+    @property
+    def identity(self) -> str:
+        """A word that differs wherever the constraint does: a run goes on only under the same one."""
+
+    def on_gradients(self) -> None:
+        """Mend the gradients after the backward pass, before their norm is taken."""
+
+    def on_weights(self) -> None:
+        """Mend the weights, after each step and once more when the model has its final ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
