@@ -1,11 +1,9 @@
 """Boosted trees of several seeds, averaged: small tables leave much to the draw of rows and columns.
 
-The mean of K models is one model: all their trees, each leaf divided by K. So it is served, explained and stacked like
-any other forest.
+Their mean is one model (`pipelines.finance.forests`).
 """
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from os import cpu_count
@@ -15,6 +13,7 @@ import numpy as np
 
 from data.spec import FeatureSpec
 from pipelines.finance.boosting import Fitted, TrainingRows, fit, make_folds
+from pipelines.finance.forests import mean_of
 
 Progress = Callable[[float, str], None]
 SEEDS = 5
@@ -22,8 +21,6 @@ TRIED: tuple[dict[str, Any], ...] = (
     {},
     {"num_leaves": 8, "extra_trees": True, "learning_rate": 0.05, "feature_fraction": 0.3},
 )  # each was the better one on one of three tables
-TREES = re.compile(r"(?P<head>.*?\n)tree_sizes=[^\n]*\n\n(?P<trees>Tree=0\n.*?)end of trees\n(?P<tail>.*)", re.DOTALL)
-VALUES = re.compile(r"^(leaf_value|internal_value)=(.*)$", re.MULTILINE)
 
 
 def fit_bagged(rows: TrainingRows, spec: FeatureSpec, *, seed: int, progress: Progress) -> Fitted:
@@ -36,27 +33,8 @@ def fit_bagged(rows: TrainingRows, spec: FeatureSpec, *, seed: int, progress: Pr
     with ThreadPoolExecutor(max_workers=cpu_count() or 1) as pool:
         texts = list(pool.map(lambda task: _fit_again(found, data, *task), tasks))
     own = [found.text, *found.fold_texts]
-    merged = [merge([text, *texts[at * (SEEDS - 1) : (at + 1) * (SEEDS - 1)]]) for at, text in enumerate(own)]
+    merged = [mean_of([text, *texts[at * (SEEDS - 1) : (at + 1) * (SEEDS - 1)]]) for at, text in enumerate(own)]
     return replace(found, text=merged[0], fold_texts=tuple(merged[1:]), rounds=found.rounds * SEEDS)
-
-
-def merge(texts: Sequence[str]) -> str:
-    """The mean of models of the same columns, as one text model of LightGBM."""
-    found = [TREES.fullmatch(text) for text in texts]
-    trees: list[str] = []
-    for one in found:
-        assert one is not None, "LightGBM writes its models in another way"
-        for tree in re.split(r"(?m)^Tree=\d+\n", one["trees"])[1:]:
-            trees.append(f"Tree={len(trees)}\n" + VALUES.sub(lambda line: _scaled(line, len(texts)), tree))
-    first = found[0]
-    assert first is not None
-    sizes = " ".join(str(len(tree.encode())) for tree in trees)
-    return f"{first['head']}tree_sizes={sizes}\n\n{''.join(trees)}end of trees\n{first['tail']}"
-
-
-def _scaled(line: re.Match[str], by: int) -> str:
-    values = " ".join(repr(float(value) / by) for value in line[2].split())
-    return f"{line[1]}={values}"
 
 
 def _dataset(rows: TrainingRows, spec: FeatureSpec) -> Any:

@@ -1,12 +1,10 @@
-"""Trees of several seeds as one model; columns and their pairs."""
+"""Columns of a company model and their pairs."""
 
-import lightgbm
 import numpy as np
 import pytest
 
 from core.errors import InputError
 from data.spec import Column, FeatureSpec
-from pipelines.finance.company_bagging import merge
 from pipelines.finance.company_columns import choose_columns
 from pipelines.finance.company_pairs import Pair, make_pairs, pair_columns
 
@@ -17,20 +15,6 @@ X[::7, 1] = np.nan
 
 def spec_of(names: list[str]) -> FeatureSpec:
     return FeatureSpec(columns=tuple(Column(name=name, kind="number") for name in names))
-
-
-def boosters(y: np.ndarray) -> list[lightgbm.Booster]:
-    options = {"objective": "binary", "verbose": -1, "num_threads": 1, "bagging_fraction": 0.5, "bagging_freq": 1}
-    return [lightgbm.train(options | {"seed": seed}, lightgbm.Dataset(X, y), 20 + seed) for seed in range(3)]
-
-
-def test_merged_models_answer_and_explain_with_the_mean_of_theirs() -> None:
-    single = boosters((X[:, 0] + RNG.normal(size=900) > 0).astype(float))
-    merged = lightgbm.Booster(model_str=merge([booster.model_to_string() for booster in single]))
-    assert merged.num_trees() == 20 + 21 + 22
-    for how in ({"raw_score": True}, {"pred_contrib": True}):
-        mean = np.mean([booster.predict(X, **how) for booster in single], axis=0)
-        assert np.allclose(merged.predict(X, **how), mean, atol=1e-12)
 
 
 def test_pairs_are_found_where_only_they_tell() -> None:
