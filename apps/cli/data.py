@@ -15,6 +15,8 @@ from core.runtime.bundle import open_bundle
 from data.check import TableReport, check_table
 from data.finance.credit_tables import make_credit
 from data.finance.report_set import make_reports
+from data.finance.series_tables import make_series
+from data.finance.transaction_tables import make_fraud
 from data.inspection.defects import DEFECTS
 from data.inspection.surfaces import make_surfaces
 from data.inspection.textures import TEXTURES
@@ -23,7 +25,7 @@ from data.tables import TableWriter, open_source, read_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Make data to try things on; check a file.")
 
-USUAL_ROWS = {"credit": 20_000, "surfaces": 600, "reports": 2_000}
+USUAL_ROWS = {"credit": 20_000, "fraud": 200_000, "surfaces": 600, "reports": 2_000, "series": 5_000}
 SHOWN = 6  # files named at the end
 
 
@@ -31,8 +33,13 @@ class Kind(StrEnum):
     """What can be made."""
 
     credit = "credit"
-    surfaces = "surfaces"
+    fraud = "fraud"
     reports = "reports"
+    surfaces = "surfaces"
+    series = "series"
+
+
+WRITERS = {Kind.fraud: make_fraud, Kind.reports: make_reports, Kind.series: make_series}
 
 
 @app.command()
@@ -40,12 +47,16 @@ def make(
     kind: Annotated[
         Kind,
         typer.Argument(
-            help="credit: a table of loans; surfaces: pictures with defects and masks; "
-            "reports: statements of companies, some of which fail, and annual reports in every form"
+            help="credit: a table of loans; fraud: a history of card transactions with six kinds of fraud; "
+            "reports: statements of companies, some of which fail, and annual reports in every form; "
+            "surfaces: pictures with defects and masks; "
+            "series: daily prices of a market, and short labelled series of accounts"
         ),
     ],
     out: Annotated[Path, typer.Option(help="folder to write into; made if it is not there")],
-    rows: Annotated[int | None, typer.Option(min=1, help="rows of a table, pictures, or company-years")] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="rows of a table (series: trading days), pictures, or company-years")
+    ] = None,
     seed: Annotated[int, typer.Option(help="same seed, same bytes")] = 0,
     texture: Annotated[
         str | None, typer.Option(help=f"surfaces: one product line only: {', '.join(TEXTURES)}; default: all in turn")
@@ -62,6 +73,10 @@ def make(
     Example: assay data make surfaces --out pictures/ --rows 480 --texture painted
 
     Example: assay data make reports --out reports/ --rows 4000
+
+    Example: assay data make fraud --out cards/ --rows 200000
+
+    Example: assay data make series --out series/ --rows 5000
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out takes a folder, but {out} is a file; name another")
@@ -84,8 +99,8 @@ def _made(
         with TableWriter(out / "credit.csv") as writer:
             writer.write(make_credit(rows, seed))
         return [out / "credit.csv"]
-    if kind is Kind.reports:
-        return list(make_reports(out, rows=rows, seed=seed, progress=progress))
+    if kind in WRITERS:
+        return list(WRITERS[kind](out, rows=rows, seed=seed, progress=progress))
     kinds = tuple(DEFECTS) if defects is None else tuple(name.strip() for name in defects.split(","))
     return list(make_surfaces(out, images=rows, seed=seed, texture=texture, defects=kinds, progress=progress))
 
