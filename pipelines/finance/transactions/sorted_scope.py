@@ -1,0 +1,230 @@
+"""The transactions of one key column, sorted by key, and what each of them sees there.
+
+M transactions, N that look, W windows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.finance.transactions.declaration import Scope
+from pipelines.finance.transactions.events import Events
+from pipelines.finance.transactions.plan import TransactionPlan
+from pipelines.finance.transactions.quantities import (
+    FRAUD,
+    GAP,
+    GAP_SQUARE,
+    LOG,
+    OF_KEY,
+    PLACE_GAP,
+    PLACE_LOG,
+    PLACE_SQUARE_LOG,
+    gap_steps,
+)
+from pipelines.finance.transactions.view import Looking, View
+from pipelines.finance.transactions.windows import Window
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SortedScope:
+    """The transactions of a scope, sorted by key, then as they came."""
+
+    scope: Scope
+    plan: TransactionPlan
+    order_M: Ints  # place -> number of the transaction
+    key_M: Ints  # place -> number of the key, rising
+    first_M: Ints  # place -> first place of its key
+    time_M: Ints
+    steps_M: Ints
+    own_QM: Ints  # by transaction, not by place
+    joined_M: Ints  # key and time in one rising number, where the key is in order
+    span: int  # of the times in `joined_M`
+    partner_M: Ints | None  # by transaction: its partner's key
+    disordered_M: Bools  # place -> whether its key came out of order
+
+    @classmethod
+    def of(cls, scope: Scope, events: Events, own_QM: Ints, plan: TransactionPlan) -> "SortedScope":
+        """Sort."""
+        code_M, keys = numbered([events.key[column] for column in scope.columns])
+        order_M = radix_argsort(code_M, keys)
+        key_M, time_M = code_M[order_M], events.time_ms[order_M]
+        starts = np.flatnonzero(np.concatenate([[True], key_M[1:] != key_M[:-1]])) if len(key_M) else np.empty(0, int)
+        lengths = np.diff(np.append(starts, len(key_M)))
+        back = (time_M[1:] < time_M[:-1]) & (key_M[1:] == key_M[:-1])
+        disordered = np.zeros(keys, dtype=np.bool_)
+        disordered[key_M[1:][back]] = True
+        base = int(time_M.min()) if len(time_M) else 0
+        span = (int(time_M.max()) - base if len(time_M) else 0) + 2
+        return cls(
+            scope=scope,
+            plan=plan,
+            order_M=order_M,
+            key_M=key_M,
+            first_M=np.repeat(starts, lengths),
+            time_M=time_M,
+            steps_M=events.steps[order_M],
+            own_QM=own_QM,
+            joined_M=key_M * span + (time_M - base + 1),
+            span=span,
+            partner_M=events.key[scope.partner] if scope.counts_partners else None,
+            disordered_M=disordered[key_M],
+        )
+
+    @cached_property
+    def prefixes(self) -> dict[int, Ints]:
+        """Sums (M + 1,) before every place, by quantity."""
+        found: dict[int, Ints] = {}
+        size = len(self.order_M)
+        place_M = np.arange(size)
+        wanted = self.scope.quantities
+        gap_M = None
+        if {GAP, GAP_SQUARE, PLACE_GAP} & set(wanted):
+            gap_ms = np.diff(self.time_M, prepend=self.time_M[:1])
+            gap_M = gap_steps(np.where((place_M == self.first_M) | (gap_ms < 0), 0, gap_ms))
+        for quantity in wanted:
+            prefix = np.empty(size + 1, dtype=np.int64)
+            prefix[0] = 0
+            np.cumsum(self._values(quantity, place_M, gap_M), out=prefix[1:])
+            found[quantity] = prefix
+        return found
+
+    def _values(self, quantity: int, place_M: Ints, gap_M: Ints | None) -> Ints:
+        if quantity < OF_KEY:
+            return np.asarray(self.own_QM[quantity][self.order_M])
+        if quantity in (PLACE_LOG, PLACE_SQUARE_LOG):
+            log_M = self.own_QM[LOG][self.order_M]
+            return np.asarray(place_M * log_M if quantity == PLACE_LOG else place_M * place_M * log_M)
+        assert gap_M is not None
+        return gap_M if quantity == GAP else gap_M * gap_M if quantity == GAP_SQUARE else place_M * gap_M
+
+    @cached_property
+    def previous(self) -> Ints:
+        """Place of the transaction before of the same key with the same partner; -1 where there is none."""
+        assert self.partner_M is not None
+        partner, partners = numbered([self.partner_M[self.order_M]])
+        by_pair = radix_argsort(partner, partners)  # stable, so within a partner still by key and arrival
+        same = (partner[by_pair][1:] == partner[by_pair][:-1]) & (self.key_M[by_pair][1:] == self.key_M[by_pair][:-1])
+        previous = np.full(len(partner), -1, dtype=np.int64)
+        previous[by_pair[1:][same]] = by_pair[:-1][same]
+        return previous
+
+    @cached_property
+    def last_fraud(self) -> Ints:
+        """Place (M + 1,) of the last known fraud before every place; -1 where there is none, in any key."""
+        fraud = self.own_QM[FRAUD][self.order_M] > 0
+        at = np.where(fraud, np.arange(len(fraud)), -1)
+        return np.concatenate([[-1], np.maximum.accumulate(at)]) if len(at) else np.asarray([-1])
+
+    @cached_property
+    def next_fraud(self) -> Ints:
+        """Place (M + 1,) of the first fraud at or after every place; M where there is none, in any key."""
+        fraud = self.own_QM[FRAUD][self.order_M] > 0
+        size = len(fraud)
+        at = np.where(fraud, np.arange(size), size)
+        return np.append(np.minimum.accumulate(at[::-1])[::-1], size)
+
+    @cached_property
+    def repeats(self) -> dict[str, tuple[Ints, Ints]]:
+        """What `distinct` needs of each window: sums (M + 1,) of repeats that came in, and of those that went out.
+
+        A repeat is a transaction whose partner came before inside the window; it goes out with that earlier one.
+        """
+        found: dict[str, tuple[Ints, Ints]] = {}
+        past = SortedPast(self, np.arange(len(self.order_M)))
+        for window in self.scope.partner_windows:
+            start_M = past.place_N - window.events if window.events else past.locate((window.span_ms,))[0]
+            into = self.previous >= np.maximum(start_M, past.floor())
+            out = np.zeros(len(into), dtype=np.int64)
+            out[self.previous[into]] = 1
+            found[window.text] = _before(into), _before(out)
+        return found
+
+    def view(self, place_N: Ints) -> View:
+        """What the transactions at these places see."""
+        by_number = self.order_M[place_N]
+        looking = Looking(
+            time_ms=self.time_M[place_N],
+            amount=np.asarray(self.steps_M[place_N] * self.plan.unit, dtype=np.float64),
+            own=lambda quantity: self.own_QM[quantity][by_number],
+        )
+        return View(looking, SortedPast(self, place_N), self.scope.seeing, self.plan.delay_ms)
+
+    def prepare(self) -> None:
+        """Make what the blocks share, before they run side by side."""
+        self.prefixes, self.last_fraud, self.next_fraud  # noqa: B018 - cached
+        if self.scope.counts_partners:
+            self.repeats  # noqa: B018 - cached
+
+
+class SortedPast:
+    """The past of the transactions at some places of a sorted scope."""
+
+    def __init__(self, table: "SortedScope", place_N: Ints) -> None:
+        self.table, self.place_N = table, place_N
+        self.own_N = table.joined_M[place_N]
+        self.least_N = table.key_M[place_N] * table.span
+        self.floor_N = np.maximum(table.first_M[place_N], place_N - table.plan.most_events)
+
+    def prefix(self, quantity: int) -> Ints:
+        return self.table.prefixes[quantity]
+
+    def times(self) -> Ints:
+        return self.table.time_M
+
+    def end(self) -> Ints:
+        return self.place_N
+
+    def floor(self) -> Ints:
+        return self.floor_N
+
+    def locate(self, before_ms_A: Sequence[int]) -> Ints:
+        found = np.empty((len(before_ms_A), len(self.place_N)), dtype=np.int64)
+        for row, before_ms in enumerate(before_ms_A):
+            sought_N = np.maximum(self.own_N - before_ms, self.least_N)
+            found[row] = np.searchsorted(self.table.joined_M, sought_N, side="right")
+        return found
+
+    def distinct(self, windows: Sequence[Window], start_WN: Ints, end_N: Ints) -> Ints:
+        first_N, rows = self.table.first_M[self.place_N], []
+        for window, start_N in zip(windows, start_WN, strict=True):
+            came, went = self.table.repeats[window.text]
+            repeats_N = (came[end_N] - came[first_N]) - (went[start_N] - went[first_N])
+            rows.append(end_N - start_N - repeats_N)
+        return np.stack(rows)
+
+    def fraud_places(self, start_WN: Ints, end_N: Ints) -> tuple[Ints, Ints]:
+        last_N, first_WN = self.table.last_fraud[end_N], self.table.next_fraud[start_WN]
+        return np.where(first_WN < end_N, first_WN, -1), np.where(last_N >= start_WN, last_N, -1)
+
+
+def numbered(keys: Sequence[Ints]) -> tuple[Ints, int]:
+    """Numbers (M,) from 0 of the different combinations of keys, and how many there are."""
+    code_M, levels = pd.factorize(keys[0])
+    for more_M in keys[1:]:
+        other_M, others = pd.factorize(more_M)
+        code_M, pairs = pd.factorize(code_M.astype(np.int64) * len(others) + other_M)
+        levels = pairs
+    return code_M.astype(np.int64), len(levels)
+
+
+def radix_argsort(code_M: Ints, codes: int) -> Ints:
+    """Stable order of numbers in 0..codes - 1, sixteen bits at a time: linear where numpy's own sort compares."""
+    order_M = np.argsort((code_M & 0xFFFF).astype(np.uint16), kind="stable")
+    shift = 16
+    while codes >> shift:
+        digit_M = ((code_M >> shift) & 0xFFFF).astype(np.uint16)
+        order_M = order_M[np.argsort(digit_M[order_M], kind="stable")]
+        shift += 16
+    return np.asarray(order_M, dtype=np.int64)
+
+
+def _before(x_M: Ints | Bools) -> Ints:
+    """Sums (M + 1,) before every place."""
+    return np.concatenate([[0], np.cumsum(x_M, dtype=np.int64)])

@@ -1,0 +1,113 @@
+"""One transaction at a time: what it sees of the past, then it becomes past itself. Same numbers as `batch`.
+
+Histories are kept by scope and key, at most `most_keys` of them; one that is not in memory is brought back by `recall`,
+which whoever stores the transactions provides, so a stream that ends and starts again goes on with the same numbers.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.finance.transactions.batch import own_features
+from pipelines.finance.transactions.declaration import Scope
+from pipelines.finance.transactions.events import Events
+from pipelines.finance.transactions.history import KeyHistory
+from pipelines.finance.transactions.plan import TransactionPlan
+from pipelines.finance.transactions.quantities import own_quantities
+
+Ints = NDArray[np.int64]
+Singles = NDArray[np.float32]
+MOST_KEYS = 100_000  # histories in memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One transaction: when, the hashed keys by column, the amount in steps, and its number in the order they came."""
+
+    time_ms: int
+    key: dict[str, int]
+    steps: int
+    serial: int
+    label: int = -1  # 1 fraud, 0 good, -1 unknown
+
+
+Recall = Callable[[Scope, tuple[int, ...]], Events]  # the stored transactions of a key, as they came; row = serial
+
+
+def nothing_stored(scope: Scope, keys: tuple[int, ...]) -> Events:
+    """The `recall` of a stream that starts from nothing."""
+    none = np.empty(0, dtype=np.int64)
+    return Events(row=none, time_ms=none, key={}, steps=none, label=none.astype(np.int8))
+
+
+@dataclass
+class Stream:
+    """The state of a stream. Not to be shared between threads without a lock."""
+
+    plan: TransactionPlan
+    recall: Recall = nothing_stored
+    most_keys: int = MOST_KEYS
+    _histories: "OrderedDict[tuple[int, ...], KeyHistory]" = field(default_factory=OrderedDict)
+
+    def measure(self, event: Event) -> Singles:
+        """Features (F,) of a transaction that has not been put in yet."""
+        own_Q = self._own(event)
+        times, steps = np.asarray([event.time_ms]), np.asarray([event.steps])
+        parts = [own_features(times, steps, self.plan.unit)[0]]
+        for number, scope in enumerate(self.plan.scopes):
+            view = self._history(number, scope, event).view(scope, self.plan, own_Q, event.time_ms, event.steps)
+            parts.append(scope.measure(view, self.plan.unit)[:, 0])
+        return np.concatenate(parts)
+
+    def add(self, event: Event) -> None:
+        """Let a transaction become past. A key that is not in memory stays with who stores it."""
+        own_Q = self._own(event)
+        for number, scope in enumerate(self.plan.scopes):
+            history = self._history(number, scope, event)
+            partner = event.key.get(scope.partner, 0)
+            history.add(event.time_ms, own_Q, partner, event.serial)
+            history.forget(int(history.time[history.stop - 1]) - self.plan.keeps_ms)
+
+    def label(self, event: Event) -> None:
+        """Note the label of a transaction that was put in before."""
+        for number, scope in enumerate(self.plan.scopes):
+            history = self._histories.get((number, *(event.key[column] for column in scope.columns)))
+            if history is not None:
+                history.label(event.serial, event.label)
+
+    def forget_all(self) -> None:
+        """Drop what is in memory; it is recalled when it is needed."""
+        self._histories.clear()
+
+    @property
+    def keys(self) -> int:
+        """How many histories are in memory."""
+        return len(self._histories)
+
+    def _own(self, event: Event) -> Ints:
+        time, steps = np.asarray([event.time_ms]), np.asarray([event.steps])
+        return own_quantities(time, steps, self.plan.unit, np.asarray([event.label], dtype=np.int8))[:, 0]
+
+    def _history(self, number: int, scope: Scope, event: Event) -> KeyHistory:
+        keys = tuple(event.key[column] for column in scope.columns)
+        place = (number, *keys)
+        history = self._histories.get(place)
+        if history is None:
+            history = make_history(self.recall(scope, keys), scope, self.plan)
+            self._histories[place] = history
+            if len(self._histories) > self.most_keys:
+                self._histories.popitem(last=False)
+        self._histories.move_to_end(place)
+        return history
+
+
+def make_history(events: Events, scope: Scope, plan: TransactionPlan) -> KeyHistory:
+    """The history of transactions of one key, given as they came."""
+    history = KeyHistory(plan.most_events)
+    own_QM = own_quantities(events.time_ms, events.steps, plan.unit, events.label)
+    partner_M = events.key[scope.partner] if scope.partner in events.key else np.zeros(len(events), dtype=np.int64)
+    history.fill(events.time_ms, own_QM, partner_M, events.row)
+    return history
