@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.finance.transactions.events import Events
-from pipelines.finance.transactions.history import KeyHistory
 from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.quantities import DAY_MS, is_night, own_quantities, weekday
 from pipelines.finance.transactions.sorted_scope import SortedScope
@@ -45,7 +44,8 @@ def _fill(table: SortedScope, looks_M: Bools, number_M: Ints, out_NF: Singles, p
     """Write the features of the scope; `number_M` is the row of `out_NF` of a transaction."""
     looks = looks_M[table.order_M]
     places = np.flatnonzero(looks & ~table.disordered_M)
-    table.prepare()
+    table.prepare(table.scope.quantities)
+    table.last_fraud, table.next_fraud, table.repeats  # noqa: B018 - cached, before threads ask for them
 
     def fill(start: int) -> None:
         place_N = places[start : start + BLOCK]
@@ -54,29 +54,8 @@ def _fill(table: SortedScope, looks_M: Bools, number_M: Ints, out_NF: Singles, p
 
     for _ in pool.map(fill, range(0, len(places), BLOCK)):
         pass
-    for members in _by_key(table.key_M, np.flatnonzero(table.disordered_M)):
-        _fill_one_by_one(table, members, looks_M, number_M, out_NF)
-
-
-def _fill_one_by_one(table: SortedScope, members: Ints, looks_M: Bools, number_M: Ints, out_NF: Singles) -> None:
-    """The same for the transactions of one key (places in their order), as a stream would do it."""
-    plan, scope = table.plan, table.scope
-    numbers, time, steps = table.order_M[members], table.time_M[members], table.steps_M[members]
-    own_QM = table.own_QM[:, numbers]
-    partner = np.zeros(len(numbers), dtype=np.int64) if table.partner_M is None else table.partner_M[numbers]
-    history = KeyHistory(plan.most_events)
-    for at, number in enumerate(numbers.tolist()):
-        if looks_M[number]:
-            view = history.view(scope, plan, own_QM[:, at], int(time[at]), int(steps[at]))
-            out_NF[number_M[number]] = scope.measure(view, plan.unit)[:, 0]
-        history.add(int(time[at]), own_QM[:, at], int(partner[at]), number)
-
-
-def _by_key(key_M: Ints, places: Ints) -> list[Ints]:
-    """The places of each key."""
-    if not len(places):
-        return []
-    return np.split(places, np.flatnonzero(np.diff(key_M[places])) + 1)
+    for number, view in table.one_by_one(looks_M):
+        out_NF[number_M[number]] = table.scope.measure(view, table.plan.unit)[:, 0]
 
 
 def own_features(time_ms: Ints, steps: Ints, unit: float) -> Singles:

@@ -3,8 +3,8 @@
 M transactions, N that look, W windows.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.events import Events
+from pipelines.finance.transactions.history import KeyHistory
 from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.quantities import (
     FRAUD,
@@ -20,7 +21,6 @@ from pipelines.finance.transactions.quantities import (
     GAP_SQUARE,
     LOG,
     OF_KEY,
-    PLACE_GAP,
     PLACE_LOG,
     PLACE_SQUARE_LOG,
     gap_steps,
@@ -48,6 +48,7 @@ class SortedScope:
     span: int  # of the times in `joined_M`
     partner_M: Ints | None  # by transaction: its partner's key
     disordered_M: Bools  # place -> whether its key came out of order
+    sums: dict[int, Ints] = field(default_factory=dict)  # quantity -> its prefix sums, where they were asked for
 
     @classmethod
     def of(cls, scope: Scope, events: Events, own_QM: Ints, plan: TransactionPlan) -> "SortedScope":
@@ -77,32 +78,28 @@ class SortedScope:
             disordered_M=disordered[key_M],
         )
 
-    @cached_property
-    def prefixes(self) -> dict[int, Ints]:
-        """Sums (M + 1,) before every place, by quantity."""
-        found: dict[int, Ints] = {}
-        size = len(self.order_M)
-        place_M = np.arange(size)
-        wanted = self.scope.quantities
-        gap_M = None
-        if {GAP, GAP_SQUARE, PLACE_GAP} & set(wanted):
-            gap_ms = np.diff(self.time_M, prepend=self.time_M[:1])
-            gap_M = gap_steps(np.where((place_M == self.first_M) | (gap_ms < 0), 0, gap_ms))
-        for quantity in wanted:
-            prefix = np.empty(size + 1, dtype=np.int64)
-            prefix[0] = 0
-            np.cumsum(self._values(quantity, place_M, gap_M), out=prefix[1:])
-            found[quantity] = prefix
-        return found
+    def prefix(self, quantity: int) -> Ints:
+        """Sums (M + 1,) of a quantity before every place."""
+        if quantity not in self.sums:
+            self.sums[quantity] = _before(self._values(quantity))
+        return self.sums[quantity]
 
-    def _values(self, quantity: int, place_M: Ints, gap_M: Ints | None) -> Ints:
+    @cached_property
+    def gaps(self) -> Ints:
+        """Steps of the gap to the transaction before; 0 for the first of a key."""
+        gap_ms = np.diff(self.time_M, prepend=self.time_M[:1])
+        return gap_steps(np.where((np.arange(len(gap_ms)) == self.first_M) | (gap_ms < 0), 0, gap_ms))
+
+    def _values(self, quantity: int) -> Ints:
         if quantity < OF_KEY:
             return np.asarray(self.own_QM[quantity][self.order_M])
+        place_M = np.arange(len(self.order_M))
         if quantity in (PLACE_LOG, PLACE_SQUARE_LOG):
-            log_M = self.own_QM[LOG][self.order_M]
-            return np.asarray(place_M * log_M if quantity == PLACE_LOG else place_M * place_M * log_M)
-        assert gap_M is not None
-        return gap_M if quantity == GAP else gap_M * gap_M if quantity == GAP_SQUARE else place_M * gap_M
+            placed_M = place_M * self.own_QM[LOG][self.order_M]
+            return np.asarray(placed_M if quantity == PLACE_LOG else place_M * placed_M)
+        if quantity == GAP:
+            return self.gaps
+        return np.asarray(self.gaps * (self.gaps if quantity == GAP_SQUARE else place_M))
 
     @cached_property
     def previous(self) -> Ints:
@@ -156,11 +153,25 @@ class SortedScope:
         )
         return View(looking, SortedPast(self, place_N), self.scope.seeing, self.plan.delay_ms)
 
-    def prepare(self) -> None:
-        """Make what the blocks share, before they run side by side."""
-        self.prefixes, self.last_fraud, self.next_fraud  # noqa: B018 - cached
-        if self.scope.counts_partners:
-            self.repeats  # noqa: B018 - cached
+    def prepare(self, quantities: Iterable[int]) -> None:
+        """Make the sums that views share, before they are used side by side."""
+        for quantity in quantities:
+            self.prefix(quantity)
+
+    def one_by_one(self, looks_M: Bools) -> Iterator[tuple[int, View]]:
+        """What the transactions of keys that came out of order see, one after the other: their number and view.
+
+        Each view holds until the next is asked for.
+        """
+        for members in _by_key(self.key_M, np.flatnonzero(self.disordered_M)):
+            numbers, time, steps = self.order_M[members], self.time_M[members].tolist(), self.steps_M[members].tolist()
+            own_QM = self.own_QM[:, numbers]
+            partner = [0] * len(numbers) if self.partner_M is None else self.partner_M[numbers].tolist()
+            history = KeyHistory(self.plan.most_events)
+            for at, number in enumerate(numbers.tolist()):
+                if looks_M[number]:
+                    yield number, history.view(self.scope, self.plan, own_QM[:, at], time[at], steps[at])
+                history.add(time[at], own_QM[:, at], partner[at], number)
 
 
 class SortedPast:
@@ -173,7 +184,7 @@ class SortedPast:
         self.floor_N = np.maximum(table.first_M[place_N], place_N - table.plan.most_events)
 
     def prefix(self, quantity: int) -> Ints:
-        return self.table.prefixes[quantity]
+        return self.table.prefix(quantity)
 
     def times(self) -> Ints:
         return self.table.time_M
@@ -228,3 +239,8 @@ def radix_argsort(code_M: Ints, codes: int) -> Ints:
 def _before(x_M: Ints | Bools) -> Ints:
     """Sums (M + 1,) before every place."""
     return np.concatenate([[0], np.cumsum(x_M, dtype=np.int64)])
+
+
+def _by_key(key_M: Ints, places: Ints) -> list[Ints]:
+    """The places of each key."""
+    return np.split(places, np.flatnonzero(np.diff(key_M[places])) + 1) if len(places) else []
