@@ -43,6 +43,7 @@ def model_card(model: Model, manifest: Manifest, evaluation: Evaluation | None) 
         "<h2>How it decides</h2>",
         facts(manifest.decision),
         reasons(manifest),
+        update(manifest),
         "<h2>What it was made from</h2>",
         facts(manifest.about),
         features(manifest.spec),
@@ -136,6 +137,36 @@ def reasons(manifest: Manifest) -> str:
     """Return the paragraph that says how reasons were found; nothing for a model that gives none."""
     words = REASONS.get(attribution(manifest))
     return f"<p>{escape(words)}</p>" if words else ""
+
+
+def update(manifest: Manifest) -> str:
+    """Return the paragraph about the update that this version is; nothing for a model that was trained anew."""
+    found = manifest.about.get("update")
+    return f"<p>{escape(update_words(found))}.</p>" if found else ""
+
+
+def update_words(update: Mapping[str, Any]) -> str:
+    """Say what an update (the entry of `about`) gained on new rows and forgot on the reference rows.
+
+    >>> side = {"auc": 0.75, "log_loss": 0.4, "log_loss_at_rate": 0.4}
+    >>> new, base = {"rows": 90, "before": side, "after": side}, {"name": "loans", "version": 1}
+    >>> old = new | {"forgotten": {"value": 0.0, "low": -0.01, "high": 0.01}, "allowed": 0.05}
+    >>> update_words({"base": base, "validation": new, "reference": old}).split(":")[0]
+    'It learned on from loans@1'
+    """
+    base, new, old = update["base"], update["validation"], update["reference"]
+    forgot = old["forgotten"]
+    share = f"{forgot['value']:.1%} ({forgot['low']:.1%} to {forgot['high']:.1%}, allowed {old['allowed']:.1%})"
+    return (
+        f"It learned on from {base['name']}@{base['version']}: on {new['rows']} new validation rows "
+        f"{_sides(new, 'log_loss')}; on {old['rows']} reference rows, at their base rate, "
+        f"{_sides(old, 'log_loss_at_rate')}: of what was known about them {share} was forgotten"
+    )
+
+
+def _sides(found: Mapping[str, Any], loss: str) -> str:
+    a, b = found["before"], found["after"]
+    return f"log loss {a[loss]:.4f} before, {b[loss]:.4f} after (AUC {a['auc']:.4f}, {b['auc']:.4f})"
 
 
 def charts(curves: Mapping[str, Any]) -> str:

@@ -25,6 +25,8 @@ from apps.cli.training import (
     run_folder,
     train_and_register,
 )
+from apps.cli.updating import Asked, ForgetLimit, NoReference, ReferenceFile, ReferenceWhere, Update, decision_of
+from apps.references import reference_draft
 from apps.settings import load_settings
 from core.runtime.bundle import Bundle
 
@@ -44,7 +46,7 @@ def credit(
     ] = None,
     group: Annotated[str | None, typer.Option(help="column whose values must not be split")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; again for more")] = None,
-    name: Annotated[str, typer.Option(help="name in the registry")] = "credit",
+    name: Annotated[str | None, typer.Option(help="name in the registry; default: credit, or the updated one")] = None,
     preset: CreditPreset = "fast",
     series: Annotated[
         bool, typer.Option("--series", help="with full: read numbered columns (BILL1 .. BILL6) as histories too")
@@ -57,6 +59,11 @@ def credit(
     target_rate: TargetRate = None,
     floor: Floor = None,
     resume: Resume = False,
+    update: Update = None,
+    reference: ReferenceFile = None,
+    reference_where: ReferenceWhere = None,
+    forget_limit: ForgetLimit = None,
+    no_reference: NoReference = False,
     as_json: Json = False,
 ) -> None:
     """Train a credit-risk model on a table (CSV, CSV.GZ, Parquet, XLSX).
@@ -65,16 +72,22 @@ def credit(
     --valid-where split=val --name loans --preset full
 
     A run of the full preset that was cut off goes on with the same command and --resume.
+
+    With --update NAME a model learns on from new rows: its columns, label rule and preset stay, and it becomes the next
+    version only where it forgot little of the reference rows, else the exit code is 3.
     """
     from data.tables import read_table  # noqa: PLC0415  (pandas, only when it is needed)
     from pipelines.finance.boosting import Preset as FinancePreset  # noqa: PLC0415
-    from pipelines.finance.credit import CreditOptions, train_credit  # noqa: PLC0415
+    from pipelines.finance.credit import CreditOptions, train_credit, update_credit  # noqa: PLC0415
     from pipelines.finance.network_options import NetworkOptions  # noqa: PLC0415
 
     settings = load_settings()
+    asked = Asked(update, reference, reference_where, forget_limit)
+    name = asked.name(name, "credit")
+    learning = asked.find(settings, "credit")
     run = run_folder(settings, name, resume)
     chosen, valid_chosen = parse_where(where or []), parse_where(valid_where or [])
-    missed, false = costs_of(cost, target_rate, CreditOptions.cost_missed, CreditOptions.cost_false)
+    decision = decision_of(cost, target_rate, learning, (CreditOptions.cost_missed, CreditOptions.cost_false))
     options = CreditOptions(
         target=target,
         id_column=id_column,
@@ -83,9 +96,9 @@ def credit(
         ignore=(*(ignore or ()), *chosen, *valid_chosen),
         seed=seed,
         preset=cast(FinancePreset, preset),
-        cost_missed=missed,
-        cost_false=false,
-        target_rate=target_rate,
+        cost_missed=decision.missed,
+        cost_false=decision.false,
+        target_rate=decision.target_rate,
         floors=parse_floors(floor or []),
         name=name,
         device=settings.device,
@@ -93,13 +106,19 @@ def credit(
         network=NetworkOptions(history=series, experts=experts),
     )
     text = [column for column in (id_column, group) if column]
-    train = read_table(data, text=text, where=chosen)
+    numbers: tuple[str, ...] = ()
+    if learning is not None:
+        text, numbers = [*text, *learning.base.spec.text], learning.base.spec.numbers
+    train = read_table(data, text=text, numbers=numbers, where=chosen).frame
     held = None
     if valid is not None or valid_chosen:
-        held = read_table(valid or data, text=text, where=valid_chosen)
+        held = read_table(valid or data, text=text, numbers=numbers, where=valid_chosen).frame
 
     def make(folder: Path, progress: Progress) -> Bundle:
-        return train_credit(train.frame, None if held is None else held.frame, options, folder, progress)
+        kept = None if no_reference else reference_draft(folder)
+        if learning is None:
+            return train_credit(train, held, options, folder, progress, kept)
+        return update_credit(learning.base, learning.reference, train, held, options, folder, progress, kept)
 
     train_and_register(settings, name, make, as_json)
     shutil.rmtree(run, ignore_errors=True)

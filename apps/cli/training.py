@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from apps.cards import metric_cells
+from apps.cards import metric_cells, update_words
 from apps.cli.console import Progress, emit_json, emit_table, note, parse_cost, progress_bar
+from apps.references import keep_reference
 from apps.settings import Settings
 from apps.store import models
 from apps.store.database import open_database
@@ -60,6 +61,7 @@ def train_and_register(settings: Settings, name: str, make: Callable[[Path, Prog
             bundle = make(Path(scratch) / "bundle", progress)
         sign_bundle(bundle, local_key(settings.home / "keys"))
         model = models.register(db, settings, bundle.folder, name)
+        keep_reference(settings, bundle.folder, model.name, model.version)
     seconds = round(time.monotonic() - started, 1)
     manifest = bundle.manifest
     if as_json:
@@ -68,5 +70,11 @@ def train_and_register(settings: Settings, name: str, make: Callable[[Path, Prog
         return
     rows = [(metric, *cells) for metric, *cells in metric_cells(manifest.metrics["validation"])]
     emit_table(f"{model.name}@{model.version}, validation", ("metric", "value", "95 % interval"), rows)
+    if update := manifest.about.get("update"):
+        for column, rows_unseen in update["unseen_categories"].items():
+            note(f"{column}: {rows_unseen} new rows hold a category that {name} never saw; it counts as missing")
+        if update["new_columns"]:
+            note(f"columns that the updated model does not know were ignored: {', '.join(update['new_columns'])}")
+        note(update_words(update))
     note(f"trained {model.name}@{model.version} in {seconds} s; it is the champion now (assay models rollback {name})")
     note(f"next: assay evaluate {name} --data FILE")

@@ -41,7 +41,7 @@ def fit_company(
 
         return fit_full(fit_rows, valid_rows, spec, options, _part(progress, 0.5, 0.8), trees=trees)
     margin_MB = tree_model.margins(trees.fold_texts, valid_rows.x_BF)
-    return tree_model.tree_model(trees, margin_MB, tree_model.about(trees))
+    return tree_model.tree_model(trees.text, margin_MB, tree_model.about(trees))
 
 
 def _part(progress: Progress, start: float, end: float) -> Progress:

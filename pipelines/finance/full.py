@@ -73,7 +73,7 @@ def fit_full(
     about = tree_model.about(trees)
     about |= {"stack": stack.to_json(), "network": _about(networks, spec, fit_rows, options.network)}
     if not stack.listens:
-        return tree_model.tree_model(trees, trees_MB, about)
+        return tree_model.tree_model(trees.text, trees_MB, about)
     progress(0.77, f"exporting {len(networks.served.networks)} networks")
     return FittedModel(
         parts={

@@ -26,13 +26,13 @@ def fit_trees(
     """Fit boosted trees alone: the preset `fast`."""
     rows = TrainingRows(x_BF=fit_rows.x_BF, y_B=fit_rows.y_B, group_B=fit_rows.group_B)
     found = fit(rows, spec, seed=options.seed, preset=options.preset, progress=progress)
-    return tree_model(found, margins(found.fold_texts, valid_rows.x_BF), about(found))
+    return tree_model(found.text, margins(found.fold_texts, valid_rows.x_BF), about(found))
 
 
-def tree_model(found: Fitted, fold_margin_MB: Floats, about: dict[str, Any]) -> FittedModel:
+def tree_model(text: str, fold_margin_MB: Floats, about: dict[str, Any]) -> FittedModel:
     """Return the model that is nothing but these trees; `fold_margin_MB` as FittedModel has it."""
     return FittedModel(
-        parts={PART: ("lightgbm", found.text.encode())},
+        parts={PART: ("lightgbm", text.encode())},
         stages=(StageDraft(part=PART, weights=(1.0,)),),
         fold_margin_MB=fold_margin_MB,
         about=about,

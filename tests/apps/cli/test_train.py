@@ -24,9 +24,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     seen: dict[str, Any] = {}
     really = credit.train_credit
 
-    def watched(train: Any, valid: Any, options: credit.CreditOptions, folder: Path, progress: Any) -> Any:
+    def watched(train: Any, valid: Any, options: credit.CreditOptions, folder: Path, progress: Any, kept: Any) -> Any:
         seen.update(options=options, kept=left_over.exists())
-        return really(train, valid, options, folder, progress)
+        return really(train, valid, options, folder, progress, kept)
 
     monkeypatch.setattr(credit, "train_credit", watched)
 
