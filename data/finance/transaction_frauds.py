@@ -37,7 +37,7 @@ class Plan:
 def mule_openings(rng: np.random.Generator, frauds: int) -> Ints:
     """The first days of terminals that open for a fraud, enough for that many frauds."""
     episodes = int(KINDS["mule_merchant"][0] * frauds) // _MULE[0] + 1
-    return rng.integers(0, DAYS - 22, episodes)
+    return _spread(rng, episodes, DAYS - 22)
 
 
 def plan_frauds(rng: np.random.Generator, world: World, frauds: int, rows: int) -> Plan:
@@ -64,14 +64,15 @@ def _compromised(rng: np.random.Generator, world: World, wanted: float, rows: in
     share_M = traffic(world)
     begins = np.full(len(share_M), NEVER * DAY_S)
     ends = begins.copy()
-    low, high = np.quantile(share_M, (0.4, 0.97))
+    low, high = np.quantile(share_M, (0.4, 0.93))
     fits = (share_M >= low) & (share_M <= high) & (world.terminals.opens == 0)
     expected = 0.0
-    for terminal in rng.permutation(np.flatnonzero(fits)):
+    chosen = rng.permutation(np.flatnonzero(fits))
+    for terminal, place in zip(chosen, _evenly(rng, len(chosen)), strict=True):
         if expected >= wanted:
             break
         days = rng.uniform(18, 40)
-        begins[terminal] = int(rng.uniform(-days / 2, DAYS - days / 2) * DAY_S)
+        begins[terminal] = int((place * DAYS - days / 2) * DAY_S)
         ends[terminal] = begins[terminal] + int(days * DAY_S)
         inside = (min(ends[terminal], DAYS * DAY_S) - max(begins[terminal], 0)) / (DAYS * DAY_S)
         expected += CAUGHT * inside * share_M[terminal] * rows
@@ -87,6 +88,16 @@ def _episodes(rng: np.random.Generator, count: int, low: int, high: int) -> tupl
     episode = np.repeat(np.arange(len(sizes)), sizes)[:count]
     start = np.cumsum(sizes) - sizes
     return episode, np.arange(count) - start[episode], np.bincount(episode)
+
+
+def _evenly(rng: np.random.Generator, count: int) -> Floats:
+    """Places in 0..1 that lie evenly however many of them are taken: steps of the golden ratio from a random start."""
+    return np.asarray((rng.random() + np.arange(count) * (np.sqrt(5) - 1) / 2) % 1)
+
+
+def _spread(rng: np.random.Generator, count: int, before: int) -> Ints:
+    """Days from 0 to before that, evenly, so that no part of the split lacks a kind."""
+    return (_evenly(rng, count) * before).astype(np.int64)
 
 
 def _victims(rng: np.random.Generator, world: World, day: Ints) -> Ints:
@@ -119,7 +130,7 @@ def _rows(second: Ints, card: Ints, terminal: Ints, amount: Floats) -> Rows:
 
 def _stolen_card(rng: np.random.Generator, world: World, count: int) -> Rows:
     episode, step, sizes = _episodes(rng, count, 5, 14)
-    day = rng.integers(0, DAYS - 1, len(sizes))
+    day = _spread(rng, len(sizes), DAYS - 1)
     victim = _victims(rng, world, day)
     gap = np.exp(np.log(700) + 0.7 * rng.normal(size=count)) * (step > 0)
     total = np.cumsum(gap)
@@ -133,7 +144,7 @@ def _stolen_card(rng: np.random.Generator, world: World, count: int) -> Rows:
 
 def _leaked_details(rng: np.random.Generator, world: World, count: int) -> Rows:
     episode, _, sizes = _episodes(rng, count, 6, 14)
-    start = rng.integers(0, DAYS - 14, len(sizes))
+    start = _spread(rng, len(sizes), DAYS - 14)
     victim = _victims(rng, world, start)
     second = _hours(rng, world, start[episode] + rng.integers(0, 14, count))
     card = victim[episode]
@@ -146,7 +157,7 @@ def _leaked_details(rng: np.random.Generator, world: World, count: int) -> Rows:
 
 def _account_takeover(rng: np.random.Generator, world: World, count: int) -> Rows:
     episode, _, sizes = _episodes(rng, count, 6, 14)
-    start = rng.integers(0, DAYS - 8, len(sizes))
+    start = _spread(rng, len(sizes), DAYS - 8)
     victim = _victims(rng, world, start)
     day = start[episode] + rng.integers(0, 8, count)
     hour = (world.cards.peak[victim] + rng.uniform(8, 14, len(sizes)))[episode] + 1.5 * rng.normal(size=count)
@@ -158,8 +169,8 @@ def _account_takeover(rng: np.random.Generator, world: World, count: int) -> Row
 
 
 def _card_testing(rng: np.random.Generator, world: World, count: int) -> Rows:
-    episode, step, sizes = _episodes(rng, count, 15, 45)
-    day = rng.integers(0, DAYS - 6, len(sizes))
+    episode, step, sizes = _episodes(rng, count, 12, 32)
+    day = _spread(rng, len(sizes), DAYS - 6)
     shop = _open(world, world.terminals.draw(rng, np.full(len(sizes), ONLINE)), day * DAY_S)
     begin = day * DAY_S + rng.integers(0, 20 * 3600, len(sizes))
     tests = (0.7 * sizes).astype(np.int64)[episode]

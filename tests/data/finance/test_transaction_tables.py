@@ -159,3 +159,9 @@ def test_dirt_comes_late_and_twice_and_loses_nothing() -> None:
     assert (np.diff(seconds(arrival)).astype(int) < 0).any()
     with pytest.raises(InputError, match="late"):
         Dirt(late=0.7)
+
+
+def test_with_the_usual_rows_no_large_part_lacks_a_kind() -> None:
+    frame = make_transactions(History(rows=200_000, seed=7))
+    for part in ("train", "test"):
+        assert set(frame.loc[frame["split"] == part, "fraud_kind"]) == {"", *KINDS}
