@@ -19,7 +19,7 @@ from pipelines.finance.transactions.plan import LATEST, TransactionPlan
 Ints = NDArray[np.int64]
 MOST_STEPS = 2**50  # of an amount: sums over a window fit into 64 bits
 NAT = np.iinfo(np.int64).min
-_ZONED = re.compile(r"[T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})$")
+_ZONED = re.compile(r"[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +84,9 @@ def read_events(
         found[at] = f"TOO_LATE: column {plan.time!r}: more than {LATEST // 86_400_000} days behind the newest before it"
     order = order[~late]
     label = np.full(len(frame), -1, dtype=np.int8) if labels is None else labels
-    events = Events(row=order, time_ms=time_ms, key=keys, steps=steps, label=label)
-    kept = events.take(order) if len(order) < len(frame) or not _rises(order) else events
-    return Reading(
-        events=Events(row=order, time_ms=kept.time_ms, key=kept.key, steps=kept.steps, label=kept.label), errors=found
-    )
+    events = Events(row=np.arange(len(frame)), time_ms=time_ms, key=keys, steps=steps, label=label)
+    untouched = len(order) == len(frame) and bool((np.diff(order) == 1).all())
+    return Reading(events=events if untouched else events.take(order), errors=found)
 
 
 def read_times(series: pd.Series, errors: dict[int, str]) -> Ints:
@@ -187,7 +185,3 @@ def _late(time_ms_M: Ints, newest_ms: int) -> NDArray[np.bool_]:
         return np.empty(0, dtype=np.bool_)
     before_M = np.maximum.accumulate(np.concatenate([[newest_ms], time_ms_M[:-1]]))
     return np.asarray((before_M != NAT) & (before_M - LATEST > time_ms_M))
-
-
-def _rises(order: Ints) -> bool:
-    return bool((np.diff(order) == 1).all())

@@ -92,7 +92,7 @@ class KeyHistory:
             amount=np.asarray([steps * plan.unit]),
             own=lambda quantity: own_Q[quantity : quantity + 1],
         )
-        return View(looking, HistoryPast(self, time_ms), scope.seeing, plan.delay_ms)
+        return View(looking, HistoryPast(self, time_ms), scope.seeing, plan.delay_ms, plan.horizon_ms)
 
     def distinct(self, first: int, end: int) -> int:
         """Number of different partners from one place to before another."""

@@ -130,17 +130,18 @@ def _gap_zscore(view: View, asked: Asked, unit: float) -> Floats:
 
 def _trend(view: View, asked: Asked, unit: float) -> Floats:
     """Slope of the logarithm of the amount a transaction, by least squares."""
-    return _slope(view, view.sums(LOG, asked), view.sums(PLACE_LOG, asked), asked)
+    return _slope(view.counts(asked), view.starts(asked), view.sums(LOG, asked), view.sums(PLACE_LOG, asked))
 
 
 def _gap_trend(view: View, asked: Asked, unit: float) -> Floats:
-    """Slope of the logarithm of the gap a transaction."""
-    return _slope(view, view.sums(GAP, asked), view.sums(PLACE_GAP, asked), asked)
+    """Slope of the logarithm of the gap a transaction; the gap before the window's first one is not among them."""
+    return _slope(
+        view.counts(asked) - 1, view.starts(asked) + 1, view.between(GAP, asked), view.between(PLACE_GAP, asked)
+    )
 
 
-def _slope(view: View, total: Ints, placed: Ints, asked: Asked) -> Floats:
-    count = view.counts(asked)
-    placed = placed - view.starts(asked) * total  # places from the window's first; exact modulo 2^64
+def _slope(count: Ints, first: Ints, total: Ints, placed: Ints) -> Floats:
+    placed = placed - first * total  # places from the first of them; exact modulo 2^64
     n = count.astype(np.float64)
     twelve = 12.0 * placed - 6.0 * (n - 1) * total
     return np.where(count > 2, twelve / LOG_UNIT / np.maximum(n * (n * n - 1), 1), np.nan)

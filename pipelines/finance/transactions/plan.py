@@ -79,7 +79,7 @@ class TransactionPlan:
 
     @cached_property
     def horizon_ms(self) -> int:
-        """How far back anything is looked at."""
+        """How far back anything is looked at, also where a window counts transactions."""
         spans = [window.span_ms for scope in self.scopes for line in scope.lines for window in line.windows]
         return max([30 * DAY_MS, *spans]) + self.delay_ms
 

@@ -48,7 +48,7 @@ class Sequences:
 
 def sequences(view: View, length: int) -> Sequences:
     """The last `length` transactions before each looking one; where there are fewer, zeros and ABSENT_DAYS in front."""
-    end_N, known_N, floor_N = view.end(), view.end(lagged=True), view.past.floor()
+    end_N, known_N, floor_N = view.end(), view.end(lagged=True), view.floor()
     place_NL = end_N[:, None] + np.arange(-length, 0)
     there_NL = place_NL >= floor_N[:, None]
     safe_NL = np.where(there_NL, place_NL, 0)

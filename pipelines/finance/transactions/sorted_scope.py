@@ -136,7 +136,9 @@ class SortedScope:
         found: dict[str, tuple[Ints, Ints]] = {}
         past = SortedPast(self, np.arange(len(self.order_M)))
         for window in self.scope.partner_windows:
-            start_M = past.place_N - window.events if window.events else past.locate((window.span_ms,))[0]
+            start_M = past.locate((window.span_ms or self.plan.horizon_ms,))[0]
+            if window.events:
+                start_M = np.maximum(start_M, past.place_N - window.events)
             into = self.previous >= np.maximum(start_M, past.floor())
             out = np.zeros(len(into), dtype=np.int64)
             out[self.previous[into]] = 1
@@ -151,7 +153,7 @@ class SortedScope:
             amount=np.asarray(self.steps_M[place_N] * self.plan.unit, dtype=np.float64),
             own=lambda quantity: self.own_QM[quantity][by_number],
         )
-        return View(looking, SortedPast(self, place_N), self.scope.seeing, self.plan.delay_ms)
+        return View(looking, SortedPast(self, place_N), self.scope.seeing, self.plan.delay_ms, self.plan.horizon_ms)
 
     def prepare(self, quantities: Iterable[int]) -> None:
         """Make the sums that views share, before they are used side by side."""

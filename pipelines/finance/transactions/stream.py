@@ -17,6 +17,7 @@ from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.history import KeyHistory
 from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.quantities import own_quantities
+from pipelines.finance.transactions.view import View
 
 Ints = NDArray[np.int64]
 Singles = NDArray[np.float32]
@@ -54,13 +55,17 @@ class Stream:
 
     def measure(self, event: Event) -> Singles:
         """Features (F,) of a transaction that has not been put in yet."""
-        own_Q = self._own(event)
         times, steps = np.asarray([event.time_ms]), np.asarray([event.steps])
         parts = [own_features(times, steps, self.plan.unit)[0]]
         for number, scope in enumerate(self.plan.scopes):
-            view = self._history(number, scope, event).view(scope, self.plan, own_Q, event.time_ms, event.steps)
-            parts.append(scope.measure(view, self.plan.unit)[:, 0])
+            parts.append(scope.measure(self.view(number, event), self.plan.unit)[:, 0])
         return np.concatenate(parts)
+
+    def view(self, number: int, event: Event) -> View:
+        """What a transaction that has not been put in yet sees of the scope of this number; it holds until `add`."""
+        scope = self.plan.scopes[number]
+        history = self._history(number, scope, event)
+        return history.view(scope, self.plan, self._own(event), event.time_ms, event.steps)
 
     def add(self, event: Event) -> None:
         """Let a transaction become past. A key that is not in memory stays with who stores it."""

@@ -89,17 +89,25 @@ class View:
     past: Past
     seeing: Seeing
     delay_ms: int
+    horizon_ms: int
     _sums: dict[tuple[int, bool], Ints] = field(default_factory=dict)
     _starts: dict[bool, Ints] = field(default_factory=dict)
     _ends: dict[bool, Ints] = field(default_factory=dict)
+    _floors: list[Ints] = field(default_factory=list)
     _frauds: dict[tuple[Window, ...], tuple[Ints, Ints]] = field(default_factory=dict)
+
+    def floor(self) -> Ints:
+        """First place (N,) that is looked at: kept, and within the horizon."""
+        if not self._floors:
+            self._floors.append(np.maximum(self.past.floor(), self.past.locate((self.horizon_ms,))[0]))
+        return self._floors[0]
 
     def end(self, lagged: bool = False) -> Ints:
         """Place (N,) after the last transaction that is seen; lagged: after the last whose label is known."""
         if lagged not in self._ends:
             end_N = self.past.end()
             if lagged and self.delay_ms:
-                end_N = np.minimum(end_N, np.maximum(self.past.locate((self.delay_ms,))[0], self.past.floor()))
+                end_N = np.minimum(end_N, np.maximum(self.past.locate((self.delay_ms,))[0], self.floor()))
             self._ends[lagged] = end_N
         return self._ends[lagged]
 
@@ -138,12 +146,12 @@ class View:
         """Places (W, N) of the transaction so many (the windows' events) before; -1 where none is kept."""
         number_W1 = np.asarray([[window.events] for window in asked.windows])
         place_WN = self.end() - number_W1
-        return np.where(place_WN >= self.past.floor(), place_WN, -1)
+        return np.where(place_WN >= self.floor(), place_WN, -1)
 
     def last(self) -> Ints:
         """Place (N,) of the transaction before; -1 where none is kept."""
         end_N = self.end()
-        return np.where(end_N > self.past.floor(), end_N - 1, -1)
+        return np.where(end_N > self.floor(), end_N - 1, -1)
 
     def frauds(self, asked: Asked) -> tuple[Ints, Ints]:
         """Places (W, N) of the first and last known fraud inside the windows; -1 where there is none."""
@@ -158,7 +166,7 @@ class View:
             of_time = iter(self.past.locate(spans)) if spans else iter(())
             first_AN = [end_N - window.events if window.events else next(of_time) for window in windows]
             starts = np.concatenate(first_AN).reshape(len(windows), len(end_N))
-            self._starts[lagged] = np.minimum(np.maximum(starts, self.past.floor()), end_N)
+            self._starts[lagged] = np.minimum(np.maximum(starts, self.floor()), end_N)
         return self._starts[lagged]
 
     def _summed(self, quantity: int, lagged: bool) -> Ints:
