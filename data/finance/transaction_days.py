@@ -77,8 +77,8 @@ def genuine_day(rng: np.random.Generator, world: World, day: int, count: int) ->
     terminal = np.where(new, terminals.draw(rng, np.where(online, ONLINE, city)), liked)
     closed = terminals.opens[terminal] > day
     terminal = np.where(closed, np.where(online, ONLINE, city), terminal)  # a group's first is always open
-    return Rows(
-        second=day * DAY_S + np.minimum(second, DAY_S - 1),
+    return Rows(  # a spree that would pass midnight is folded back into the day
+        second=day * DAY_S + np.where(second < DAY_S, second, 2 * DAY_S - 1 - second) % DAY_S,
         card=card,
         terminal=terminal,
         amount=usual_amount(rng, world, card, terminal),

@@ -41,6 +41,7 @@ def test_rows_are_as_many_as_asked_by_time_with_ids_of_their_own(frame: pd.DataF
     assert frame["transaction_id"].is_unique
     assert (np.diff(seconds(frame)).astype(int) >= 0).all()
     assert frame["time"].iloc[0].startswith("2024-01-01T")
+    assert frame["time"].value_counts().max() <= 4  # nothing piles up at midnight
     assert not frame.drop(columns=["distance_km"]).isna().any(axis=None)
 
 
