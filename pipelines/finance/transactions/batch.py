@@ -12,9 +12,10 @@ from os import sched_getaffinity
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.finance.transactions.declaration import OF_THE_EVENT, Scope
 from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.plan import TransactionPlan
-from pipelines.finance.transactions.quantities import DAY_MS, is_night, own_quantities, weekday
+from pipelines.finance.transactions.quantities import DAY_MS, is_night, weekday
 from pipelines.finance.transactions.sorted_scope import SortedScope
 
 Ints = NDArray[np.int64]
@@ -26,36 +27,36 @@ BLOCK = 8_192  # looking transactions at a time: what lies between fits into the
 def measure_table(events: Events, plan: TransactionPlan, looking: Bools | None = None) -> Singles:
     """Features (N, F) of the transactions marked in `looking` (M,), all by default, in their order."""
     looks = np.ones(len(events), dtype=np.bool_) if looking is None else looking
-    place_M = np.cumsum(looks) - 1
     out = np.empty((int(looks.sum()), len(plan.names)), dtype=np.float32)
-    own = own_quantities(events.time_ms, events.steps, plan.unit, events.label)
-    first = len(plan.names) - sum(len(scope.names) for scope in plan.scopes)
+    first = len(OF_THE_EVENT)
     out[:, :first] = own_features(events.time_ms[looks], events.steps[looks], plan.unit)
-    with ThreadPoolExecutor(max_workers=len(sched_getaffinity(0))) as pool:
-        for scope in plan.scopes:
-            table = SortedScope.of(scope, events, own, plan)
-            columns = slice(first, first + len(scope.names))
-            _fill(table, looks, place_M, out[:, columns], pool)
-            first = columns.stop
+    for scope in plan.scopes:
+        columns = slice(first, first + len(scope.names))
+        measure_scope(scope, events, plan, looks, out[:, columns])
+        first = columns.stop
     return out
 
 
-def _fill(table: SortedScope, looks_M: Bools, number_M: Ints, out_NF: Singles, pool: ThreadPoolExecutor) -> None:
-    """Write the features of the scope; `number_M` is the row of `out_NF` of a transaction."""
-    looks = looks_M[table.order_M]
-    places = np.flatnonzero(looks & ~table.disordered_M)
-    table.prepare(table.scope.quantities)
-    table.last_fraud, table.next_fraud, table.repeats  # noqa: B018 - cached, before threads ask for them
+def measure_scope(
+    scope: Scope, events: Events, plan: TransactionPlan, looks_M: Bools, out_NF: Singles | None = None
+) -> Singles:
+    """Features (N, F) of one scope, written into `out_NF` where it is given."""
+    out = np.empty((int(looks_M.sum()), len(scope.names)), dtype=np.float32) if out_NF is None else out_NF
+    table = SortedScope.of(scope, events, plan)
+    number_M = np.cumsum(looks_M) - 1
+    places = np.flatnonzero(looks_M[table.order_M] & ~table.disordered_M)
+    table.prepare(scope.quantities)
 
     def fill(start: int) -> None:
         place_N = places[start : start + BLOCK]
-        measured_FN = table.scope.measure(table.view(place_N), table.plan.unit)
-        out_NF[number_M[table.order_M[place_N]]] = measured_FN.T
+        out[number_M[table.order_M[place_N]]] = scope.measure(table.view(place_N), plan.unit).T
 
-    for _ in pool.map(fill, range(0, len(places), BLOCK)):
-        pass
+    with ThreadPoolExecutor(max_workers=len(sched_getaffinity(0))) as pool:
+        for _ in pool.map(fill, range(0, len(places), BLOCK)):
+            pass
     for number, view in table.one_by_one(looks_M):
-        out_NF[number_M[number]] = table.scope.measure(view, table.plan.unit)[:, 0]
+        out[number_M[number]] = scope.measure(view, plan.unit)[:, 0]
+    return out
 
 
 def own_features(time_ms: Ints, steps: Ints, unit: float) -> Singles:

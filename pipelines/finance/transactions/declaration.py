@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from pipelines.finance.transactions.measures import MEASURES
+from pipelines.finance.transactions.measures import MEASURES, measure_words
 from pipelines.finance.transactions.quantities import COUNT
 from pipelines.finance.transactions.view import Asked, Pick, Seeing, View
 from pipelines.finance.transactions.windows import Window, parse_window
@@ -133,15 +133,13 @@ class Scope:
         """English and Chinese words of every feature."""
         found = {}
         for line in self.lines:
-            measure = MEASURES[line.measure]
+            measure_en, measure_zh = measure_words()[line.measure]
             for window in line.windows:
                 english, chinese = window.words
                 key_zh = "同一" + "与".join(self.columns)
                 found[f"{self.name}.{line.measure}.{window.text}"] = (
-                    measure.words_en.format(
-                        key="same " + " and ".join(self.columns), window=english, partner=self.partner
-                    ),
-                    measure.words_zh.format(key=key_zh, window=chinese, partner=self.partner),
+                    measure_en.format(key="same " + " and ".join(self.columns), window=english, partner=self.partner),
+                    measure_zh.format(key=key_zh, window=chinese, partner=self.partner),
                 )
         return found
 

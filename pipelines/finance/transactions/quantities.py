@@ -22,22 +22,35 @@ _MINUTE = np.arange(1_440) * (2 * np.pi / 1_440)
 _COSINE, _SINE = (np.rint(turn(_MINUTE) * TURN_UNIT).astype(np.int64) for turn in (np.cos, np.sin))
 
 
-def own_quantities(time_ms_M: Ints, amount_M: Ints, unit: float, label_M: NDArray[np.int8]) -> Ints:
-    """Quantities (OF_KEY, M) of the transactions themselves. Amounts are in steps of `unit`; labels 1, 0, -1 unknown.
+def own_quantities(time_ms_M: Ints, steps_M: Ints, unit: float, label_M: NDArray[np.int8]) -> Ints:
+    """Quantities (OF_KEY, M) of the transactions themselves; see `own_quantity`."""
+    return np.stack([own_quantity(q, time_ms_M, steps_M, unit, label_M) for q in range(OF_KEY)])
+
+
+def own_quantity(quantity: int, time_ms_M: Ints, steps_M: Ints, unit: float, label_M: NDArray[np.int8]) -> Ints:
+    """One of them (M,). Amounts are in steps of `unit`; labels are 1 for fraud, 0 for good, -1 for unknown.
 
     A negative amount is a refund: it counts, and its amount is 0.
     """
-    spent_M = np.maximum(amount_M, 0)
-    log_M = log_steps(spent_M * unit)
-    minute_M = (time_ms_M % DAY_MS) // 60_000
-    out = np.empty((OF_KEY, len(time_ms_M)), dtype=np.int64)
-    out[AMOUNT], out[LOG], out[LOG_SQUARE] = spent_M, log_M, log_M * log_M
-    out[REFUND] = amount_M < 0
-    out[NIGHT] = is_night(time_ms_M)
-    out[WEEKEND] = weekday(time_ms_M) >= 5
-    out[COSINE], out[SINE] = _COSINE[minute_M], _SINE[minute_M]
-    out[LABELLED], out[FRAUD] = label_M >= 0, label_M == 1
-    return out
+    if quantity == AMOUNT:
+        return np.maximum(steps_M, 0)
+    if quantity in (LOG, LOG_SQUARE):
+        log_M = log_steps(np.maximum(steps_M, 0) * unit)
+        return log_M if quantity == LOG else log_M * log_M
+    if quantity in (COSINE, SINE):
+        turned = _COSINE if quantity == COSINE else _SINE
+        return np.asarray(turned[(time_ms_M % DAY_MS) // 60_000])
+    return np.asarray(_mark(quantity, time_ms_M, steps_M, label_M), dtype=np.int64)
+
+
+def _mark(quantity: int, time_ms_M: Ints, steps_M: Ints, label_M: NDArray[np.int8]) -> NDArray[np.bool_]:
+    if quantity == REFUND:
+        return np.asarray(steps_M < 0)
+    if quantity == NIGHT:
+        return is_night(time_ms_M)
+    if quantity == WEEKEND:
+        return np.asarray(weekday(time_ms_M) >= 5)
+    return np.asarray(label_M >= 0 if quantity == LABELLED else label_M == 1)
 
 
 def log_steps(x_M: NDArray[np.float64] | Ints) -> Ints:

@@ -25,7 +25,6 @@ from pipelines.finance.transactions.quantities import (
     REFUND,
     SINE,
     TURN_UNIT,
-    own_quantities,
 )
 from pipelines.finance.transactions.sorted_scope import SortedScope
 from pipelines.finance.transactions.view import View
@@ -72,8 +71,7 @@ def sequences_of_table(
     """
     looks = np.ones(len(events), dtype=np.bool_) if looking is None else looking
     number_M = np.cumsum(looks) - 1
-    own = own_quantities(events.time_ms, events.steps, plan.unit, events.label)
-    table = SortedScope.of(scope, events, own, plan)
+    table = SortedScope.of(scope, events, plan)
     table.prepare([quantity for quantity, _ in _OWN] + list(_KNOWN))
     size = int(looks.sum())
     values = np.empty((size, length, len(CHANNELS)), dtype=np.float32)

@@ -16,7 +16,6 @@ from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.history import KeyHistory
 from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.quantities import (
-    FRAUD,
     GAP,
     GAP_SQUARE,
     LOG,
@@ -24,6 +23,8 @@ from pipelines.finance.transactions.quantities import (
     PLACE_LOG,
     PLACE_SQUARE_LOG,
     gap_steps,
+    own_quantities,
+    own_quantity,
 )
 from pipelines.finance.transactions.view import Looking, View
 from pipelines.finance.transactions.windows import Window
@@ -43,15 +44,15 @@ class SortedScope:
     first_M: Ints  # place -> first place of its key
     time_M: Ints
     steps_M: Ints
-    own_QM: Ints  # by transaction, not by place
+    label_M: NDArray[np.int8]
     joined_M: Ints  # key and time in one rising number, where the key is in order
     span: int  # of the times in `joined_M`
-    partner_M: Ints | None  # by transaction: its partner's key
+    partner_M: Ints | None  # its partner's key
     disordered_M: Bools  # place -> whether its key came out of order
     sums: dict[int, Ints] = field(default_factory=dict)  # quantity -> its prefix sums, where they were asked for
 
     @classmethod
-    def of(cls, scope: Scope, events: Events, own_QM: Ints, plan: TransactionPlan) -> "SortedScope":
+    def of(cls, scope: Scope, events: Events, plan: TransactionPlan) -> "SortedScope":
         """Sort."""
         code_M, keys = numbered([events.key[column] for column in scope.columns])
         order_M = radix_argsort(code_M, keys)
@@ -71,10 +72,10 @@ class SortedScope:
             first_M=np.repeat(starts, lengths),
             time_M=time_M,
             steps_M=events.steps[order_M],
-            own_QM=own_QM,
+            label_M=events.label[order_M],
             joined_M=key_M * span + (time_M - base + 1),
             span=span,
-            partner_M=events.key[scope.partner] if scope.counts_partners else None,
+            partner_M=events.key[scope.partner][order_M] if scope.counts_partners else None,
             disordered_M=disordered[key_M],
         )
 
@@ -92,10 +93,10 @@ class SortedScope:
 
     def _values(self, quantity: int) -> Ints:
         if quantity < OF_KEY:
-            return np.asarray(self.own_QM[quantity][self.order_M])
+            return own_quantity(quantity, self.time_M, self.steps_M, self.plan.unit, self.label_M)
         place_M = np.arange(len(self.order_M))
         if quantity in (PLACE_LOG, PLACE_SQUARE_LOG):
-            placed_M = place_M * self.own_QM[LOG][self.order_M]
+            placed_M = place_M * self._values(LOG)
             return np.asarray(placed_M if quantity == PLACE_LOG else place_M * placed_M)
         if quantity == GAP:
             return self.gaps
@@ -105,7 +106,7 @@ class SortedScope:
     def previous(self) -> Ints:
         """Place of the transaction before of the same key with the same partner; -1 where there is none."""
         assert self.partner_M is not None
-        partner, partners = numbered([self.partner_M[self.order_M]])
+        partner, partners = numbered([self.partner_M])
         by_pair = radix_argsort(partner, partners)  # stable, so within a partner still by key and arrival
         same = (partner[by_pair][1:] == partner[by_pair][:-1]) & (self.key_M[by_pair][1:] == self.key_M[by_pair][:-1])
         previous = np.full(len(partner), -1, dtype=np.int64)
@@ -115,14 +116,14 @@ class SortedScope:
     @cached_property
     def last_fraud(self) -> Ints:
         """Place (M + 1,) of the last known fraud before every place; -1 where there is none, in any key."""
-        fraud = self.own_QM[FRAUD][self.order_M] > 0
+        fraud = self.label_M == 1
         at = np.where(fraud, np.arange(len(fraud)), -1)
         return np.concatenate([[-1], np.maximum.accumulate(at)]) if len(at) else np.asarray([-1])
 
     @cached_property
     def next_fraud(self) -> Ints:
         """Place (M + 1,) of the first fraud at or after every place; M where there is none, in any key."""
-        fraud = self.own_QM[FRAUD][self.order_M] > 0
+        fraud = self.label_M == 1
         size = len(fraud)
         at = np.where(fraud, np.arange(size), size)
         return np.append(np.minimum.accumulate(at[::-1])[::-1], size)
@@ -147,11 +148,11 @@ class SortedScope:
 
     def view(self, place_N: Ints) -> View:
         """What the transactions at these places see."""
-        by_number = self.order_M[place_N]
+        time_N, steps_N, label_N = self.time_M[place_N], self.steps_M[place_N], self.label_M[place_N]
         looking = Looking(
-            time_ms=self.time_M[place_N],
-            amount=np.asarray(self.steps_M[place_N] * self.plan.unit, dtype=np.float64),
-            own=lambda quantity: self.own_QM[quantity][by_number],
+            time_ms=time_N,
+            amount=np.asarray(steps_N * self.plan.unit, dtype=np.float64),
+            own=lambda quantity: own_quantity(quantity, time_N, steps_N, self.plan.unit, label_N),
         )
         return View(looking, SortedPast(self, place_N), self.scope.seeing, self.plan.delay_ms, self.plan.horizon_ms)
 
@@ -165,14 +166,15 @@ class SortedScope:
 
         Each view holds until the next is asked for.
         """
-        for members in _by_key(self.key_M, np.flatnonzero(self.disordered_M)):
-            numbers, time, steps = self.order_M[members], self.time_M[members].tolist(), self.steps_M[members].tolist()
-            own_QM = self.own_QM[:, numbers]
-            partner = [0] * len(numbers) if self.partner_M is None else self.partner_M[numbers].tolist()
-            history = KeyHistory(self.plan.most_events)
-            for at, number in enumerate(numbers.tolist()):
+        plan = self.plan
+        for at_M in _by_key(self.key_M, np.flatnonzero(self.disordered_M)):
+            time, steps, numbers = (x[at_M].tolist() for x in (self.time_M, self.steps_M, self.order_M))
+            own_QM = own_quantities(self.time_M[at_M], self.steps_M[at_M], plan.unit, self.label_M[at_M])
+            partner = [0] * len(numbers) if self.partner_M is None else self.partner_M[at_M].tolist()
+            history = KeyHistory(plan.most_events)
+            for at, number in enumerate(numbers):
                 if looks_M[number]:
-                    yield number, history.view(self.scope, self.plan, own_QM[:, at], time[at], steps[at])
+                    yield number, history.view(self.scope, plan, own_QM[:, at], time[at], steps[at])
                 history.add(time[at], own_QM[:, at], partner[at], number)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from core.errors import InputError
 from pipelines.finance.transactions.declaration import make_scopes, read_lines
+from pipelines.finance.transactions.measures import MEASURES, measure_words
 from pipelines.finance.transactions.plan import TransactionPlan, find_unit
 from pipelines.finance.transactions.windows import parse_span, parse_window
 from tests.pipelines.finance.transactions.streams import make_plan
@@ -92,3 +93,7 @@ def test_the_unit_is_the_finest_that_the_amounts_need() -> None:
     assert find_unit([0.1, 20.0]) == 0.1
     assert find_unit([19.99]) == 0.01
     assert find_unit([1 / 3]) == 0.0001
+
+
+def test_every_measure_has_words() -> None:
+    assert set(measure_words()) == set(MEASURES)
