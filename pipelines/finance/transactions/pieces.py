@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
-from pipelines.finance.transactions.batch import measure_scope, own_features
+from pipelines.finance.transactions.batch import measure_scopes, own_features
 from pipelines.finance.transactions.declaration import OF_THE_EVENT, Scope
 from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.plan import TransactionPlan
@@ -41,7 +41,7 @@ class Carried:
         before = 0 if self.events is None else len(self.events)
         joined = piece if self.events is None else join(self.events, piece)
         looking = np.arange(len(joined)) >= before
-        out = np.concatenate([measure_scope(scope, joined, self.plan, looking) for scope in self.scopes], axis=1)
+        out = measure_scopes(self.scopes, joined, self.plan, looking)
         self.events = joined.take(self._kept(joined))
         return out
 

@@ -3,14 +3,13 @@
 N transactions that look, L steps, C channels.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import sched_getaffinity
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.finance.transactions.batch import BLOCK
+from pipelines.finance.transactions.batch import BLOCK, Workers
 from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.plan import TransactionPlan
@@ -72,7 +71,6 @@ def sequences_of_table(
     looks = np.ones(len(events), dtype=np.bool_) if looking is None else looking
     number_M = np.cumsum(looks) - 1
     table = SortedScope.of(scope, events, plan)
-    table.prepare([quantity for quantity, _ in _OWN] + list(_KNOWN))
     size = int(looks.sum())
     values = np.empty((size, length, len(CHANNELS)), dtype=np.float32)
     days = np.empty((size, length), dtype=np.float32)
@@ -86,9 +84,10 @@ def sequences_of_table(
         place_N = places[start : start + BLOCK]
         put(number_M[table.order_M[place_N]], sequences(table.view(place_N), length))
 
-    with ThreadPoolExecutor(max_workers=len(sched_getaffinity(0))) as pool:
-        for _ in pool.map(fill, range(0, len(places), BLOCK)):
-            pass
+    quantities = [*(quantity for quantity, _ in _OWN), *_KNOWN]
+    with Workers() as workers:
+        workers.run([partial(table.prefix, quantity) for quantity in quantities])
+        workers.run([partial(fill, start) for start in range(0, len(places), BLOCK)])
     for number, view in table.one_by_one(looks):
         put(number_M[[number]], sequences(view, length))
     return Sequences(values=values, days=days)

@@ -3,9 +3,9 @@
 M transactions, N that look, W windows.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -49,7 +49,10 @@ class SortedScope:
     span: int  # of the times in `joined_M`
     partner_M: Ints | None  # its partner's key
     disordered_M: Bools  # place -> whether its key came out of order
+    previous: Ints | None  # place of the transaction before of the same key and partner; -1 where there is none
     sums: dict[int, Ints] = field(default_factory=dict)  # quantity -> its prefix sums, where they were asked for
+    located: dict[int, Ints] = field(default_factory=dict)  # span -> first place inside it (M,), where it was asked for
+    repeats: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)  # window -> see _find_repeats
 
     @classmethod
     def of(cls, scope: Scope, events: Events, plan: TransactionPlan) -> "SortedScope":
@@ -64,6 +67,7 @@ class SortedScope:
         disordered[key_M[1:][back]] = True
         base = int(time_M.min()) if len(time_M) else 0
         span = (int(time_M.max()) - base if len(time_M) else 0) + 2
+        partner_M = events.key[scope.partner][order_M] if scope.counts_partners else None
         return cls(
             scope=scope,
             plan=plan,
@@ -75,7 +79,8 @@ class SortedScope:
             label_M=events.label[order_M],
             joined_M=key_M * span + (time_M - base + 1),
             span=span,
-            partner_M=events.key[scope.partner][order_M] if scope.counts_partners else None,
+            partner_M=partner_M,
+            previous=None if partner_M is None else _previous(key_M, partner_M),
             disordered_M=disordered[key_M],
         )
 
@@ -103,17 +108,6 @@ class SortedScope:
         return np.asarray(self.gaps * (self.gaps if quantity == GAP_SQUARE else place_M))
 
     @cached_property
-    def previous(self) -> Ints:
-        """Place of the transaction before of the same key with the same partner; -1 where there is none."""
-        assert self.partner_M is not None
-        partner, partners = numbered([self.partner_M])
-        by_pair = radix_argsort(partner, partners)  # stable, so within a partner still by key and arrival
-        same = (partner[by_pair][1:] == partner[by_pair][:-1]) & (self.key_M[by_pair][1:] == self.key_M[by_pair][:-1])
-        previous = np.full(len(partner), -1, dtype=np.int64)
-        previous[by_pair[1:][same]] = by_pair[:-1][same]
-        return previous
-
-    @cached_property
     def last_fraud(self) -> Ints:
         """Place (M + 1,) of the last known fraud before every place; -1 where there is none, in any key."""
         fraud = self.label_M == 1
@@ -128,23 +122,27 @@ class SortedScope:
         at = np.where(fraud, np.arange(size), size)
         return np.append(np.minimum.accumulate(at[::-1])[::-1], size)
 
-    @cached_property
-    def repeats(self) -> dict[str, tuple[Ints, Ints]]:
-        """What `distinct` needs of each window: sums (M + 1,) of repeats that came in, and of those that went out.
+    def jobs(self, quantities: Iterable[int]) -> list[Callable[[], object]]:
+        """What the views share; the jobs may be done side by side, and must be before the first view."""
+        found: list[Callable[[], object]] = [partial(self.prefix, quantity) for quantity in quantities]
+        found += [partial(self._find_repeats, window) for window in self.scope.partner_windows]
+        return [*found, lambda: (self.last_fraud, self.next_fraud)]
+
+    def _find_repeats(self, window: Window) -> None:
+        """What `distinct` needs of a window: sums (M + 1,) of repeats that came in, and of those that went out.
 
         A repeat is a transaction whose partner came before inside the window; it goes out with that earlier one.
         """
-        found: dict[str, tuple[Ints, Ints]] = {}
-        past = SortedPast(self, np.arange(len(self.order_M)))
-        for window in self.scope.partner_windows:
-            start_M = past.locate((window.span_ms or self.plan.horizon_ms,))[0]
-            if window.events:
-                start_M = np.maximum(start_M, past.place_N - window.events)
-            into = self.previous >= np.maximum(start_M, past.floor())
-            out = np.zeros(len(into), dtype=np.int64)
-            out[self.previous[into]] = 1
-            found[window.text] = _before(into), _before(out)
-        return found
+        past, span_ms = SortedPast(self, np.arange(len(self.order_M))), window.span_ms or self.plan.horizon_ms
+        start_M = past.locate((span_ms,))[0]
+        self.located[span_ms] = start_M
+        if window.events:
+            start_M = np.maximum(start_M, past.place_N - window.events)
+        assert self.previous is not None
+        into = self.previous >= np.maximum(start_M, past.floor())
+        out = np.zeros(len(into), dtype=np.int64)
+        out[self.previous[into]] = 1
+        self.repeats[window.text] = _before(into), _before(out)
 
     def view(self, place_N: Ints) -> View:
         """What the transactions at these places see."""
@@ -155,11 +153,6 @@ class SortedScope:
             own=lambda quantity: own_quantity(quantity, time_N, steps_N, self.plan.unit, label_N),
         )
         return View(looking, SortedPast(self, place_N), self.scope.seeing, self.plan.delay_ms, self.plan.horizon_ms)
-
-    def prepare(self, quantities: Iterable[int]) -> None:
-        """Make the sums that views share, before they are used side by side."""
-        for quantity in quantities:
-            self.prefix(quantity)
 
     def one_by_one(self, looks_M: Bools) -> Iterator[tuple[int, View]]:
         """What the transactions of keys that came out of order see, one after the other: their number and view.
@@ -202,6 +195,9 @@ class SortedPast:
     def locate(self, before_ms_A: Sequence[int]) -> Ints:
         found = np.empty((len(before_ms_A), len(self.place_N)), dtype=np.int64)
         for row, before_ms in enumerate(before_ms_A):
+            if (known := self.table.located.get(before_ms)) is not None:
+                found[row] = known[self.place_N]
+                continue
             sought_N = np.maximum(self.own_N - before_ms, self.least_N)
             found[row] = np.searchsorted(self.table.joined_M, sought_N, side="right")
         return found
@@ -238,6 +234,16 @@ def radix_argsort(code_M: Ints, codes: int) -> Ints:
         order_M = order_M[np.argsort(digit_M[order_M], kind="stable")]
         shift += 16
     return np.asarray(order_M, dtype=np.int64)
+
+
+def _previous(key_M: Ints, partner_M: Ints) -> Ints:
+    """Place (M,) of the transaction before of the same key with the same partner; -1 where there is none."""
+    partner, partners = numbered([partner_M])
+    by_pair = radix_argsort(partner, partners)  # stable, so within a partner still by key and arrival
+    same = (partner[by_pair][1:] == partner[by_pair][:-1]) & (key_M[by_pair][1:] == key_M[by_pair][:-1])
+    previous = np.full(len(partner), -1, dtype=np.int64)
+    previous[by_pair[1:][same]] = by_pair[:-1][same]
+    return previous
 
 
 def _before(x_M: Ints | Bools) -> Ints:

@@ -68,13 +68,18 @@ class Stream:
         return history.view(scope, self.plan, self._own(event), event.time_ms, event.steps)
 
     def add(self, event: Event) -> None:
-        """Let a transaction become past. A key that is not in memory stays with who stores it."""
+        """Let a transaction become past. `recall` must not know it yet."""
         own_Q = self._own(event)
         for number, scope in enumerate(self.plan.scopes):
-            history = self._history(number, scope, event)
-            partner = event.key.get(scope.partner, 0)
-            history.add(event.time_ms, own_Q, partner, event.serial)
-            history.forget(int(history.time[history.stop - 1]) - self.plan.keeps_ms)
+            self._put(self._history(number, scope, event), scope, event, own_Q)
+
+    def follow(self, event: Event) -> None:
+        """Let a transaction become past that others stored: a key that is not in memory stays in the store."""
+        own_Q = self._own(event)
+        for number, scope in enumerate(self.plan.scopes):
+            history = self._histories.get((number, *(event.key[column] for column in scope.columns)))
+            if history is not None:
+                self._put(history, scope, event, own_Q)
 
     def label(self, event: Event) -> None:
         """Note the label of a transaction that was put in before."""
@@ -91,6 +96,10 @@ class Stream:
     def keys(self) -> int:
         """How many histories are in memory."""
         return len(self._histories)
+
+    def _put(self, history: KeyHistory, scope: Scope, event: Event, own_Q: Ints) -> None:
+        history.add(event.time_ms, own_Q, event.key.get(scope.partner, 0), event.serial)
+        history.forget(int(history.time[history.stop - 1]) - self.plan.keeps_ms)
 
     def _own(self, event: Event) -> Ints:
         time, steps = np.asarray([event.time_ms]), np.asarray([event.steps])
