@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.quantities import COUNT, FRAUD, LABELLED, OF_KEY, fill_of_key, gap_steps
-from pipelines.finance.transactions.view import Looking, View
+from pipelines.finance.transactions.view import Looking, Pick, View
 from pipelines.finance.transactions.windows import Window
 
 Ints = NDArray[np.int64]
@@ -147,10 +147,18 @@ class HistoryPast:
 
     def __init__(self, history: KeyHistory, time_ms: int) -> None:
         self.history, self.time_ms = history, time_ms
+        self._all: dict[int, Ints] = {}  # sums of all quantities over all windows at once
         self._times = history.time[history.start : history.stop]
 
     def prefix(self, quantity: int) -> Ints:
         return self.history.sums[quantity, : self.history.stop + 1]
+
+    def summed(self, quantity: int, start_AN: Ints, rows: Pick, end_N: Ints) -> Ints:
+        key = id(start_AN)  # a view makes its starts once for all windows, and once for the known labels
+        if key not in self._all:
+            sums = self.history.sums
+            self._all[key] = sums[:, end_N] - sums[:, start_AN[:, 0]]
+        return np.asarray(self._all[key][quantity, rows, None])
 
     def times(self) -> Ints:
         return self.history.time

@@ -26,7 +26,7 @@ from pipelines.finance.transactions.quantities import (
     own_quantities,
     own_quantity,
 )
-from pipelines.finance.transactions.view import Looking, View
+from pipelines.finance.transactions.view import Looking, Pick, View
 from pipelines.finance.transactions.windows import Window
 
 Ints = NDArray[np.int64]
@@ -182,6 +182,10 @@ class SortedPast:
 
     def prefix(self, quantity: int) -> Ints:
         return self.table.prefix(quantity)
+
+    def summed(self, quantity: int, start_AN: Ints, rows: Pick, end_N: Ints) -> Ints:
+        prefix = self.table.prefix(quantity)
+        return np.asarray(prefix[end_N] - prefix[start_AN[rows]])
 
     def times(self) -> Ints:
         return self.table.time_M

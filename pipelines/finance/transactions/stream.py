@@ -51,6 +51,7 @@ class Stream:
     plan: TransactionPlan
     recall: Recall = nothing_stored
     most_keys: int = MOST_KEYS
+    _latest: tuple[Event, Ints] | None = None  # the last event asked for, and its quantities
     _histories: "OrderedDict[tuple[int, ...], KeyHistory]" = field(default_factory=OrderedDict)
 
     def measure(self, event: Event) -> Singles:
@@ -102,8 +103,11 @@ class Stream:
         history.forget(int(history.time[history.stop - 1]) - self.plan.keeps_ms)
 
     def _own(self, event: Event) -> Ints:
-        time, steps = np.asarray([event.time_ms]), np.asarray([event.steps])
-        return own_quantities(time, steps, self.plan.unit, np.asarray([event.label], dtype=np.int8))[:, 0]
+        if self._latest is None or self._latest[0] is not event:
+            time, steps = np.asarray([event.time_ms]), np.asarray([event.steps])
+            label = np.asarray([event.label], dtype=np.int8)
+            self._latest = event, own_quantities(time, steps, self.plan.unit, label)[:, 0]
+        return self._latest[1]
 
     def _history(self, number: int, scope: Scope, event: Event) -> KeyHistory:
         keys = tuple(event.key[column] for column in scope.columns)

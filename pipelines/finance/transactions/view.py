@@ -56,6 +56,10 @@ class Past(Protocol):
         """Sums of a quantity before every place (M + 1,), modulo 2^64."""
         ...
 
+    def summed(self, quantity: int, start_AN: Ints, rows: Pick, end_N: Ints) -> Ints:
+        """Sums of a quantity from some rows of the starts to before the ends."""
+        ...
+
     def times(self) -> Ints:
         """Times of the places, ms; at least one, whatever it says."""
         ...
@@ -172,10 +176,9 @@ class View:
     def _summed(self, quantity: int, lagged: bool) -> Ints:
         key = quantity, lagged
         if key not in self._sums:
-            starts, end_N = self._all_starts(lagged)[self.seeing.rows[key]], self.end(lagged)
+            starts, end_N, rows = self._all_starts(lagged), self.end(lagged), self.seeing.rows[key]
             if quantity == COUNT:
-                self._sums[key] = end_N - starts
+                self._sums[key] = end_N - starts[rows]
             else:
-                prefix = self.past.prefix(quantity)
-                self._sums[key] = prefix[end_N] - prefix[starts]
+                self._sums[key] = self.past.summed(quantity, starts, rows, end_N)
         return self._sums[key]
