@@ -105,9 +105,12 @@ def reading(db: sqlalchemy.Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def writing(db: sqlalchemy.Engine) -> Iterator[Session]:
-    """Give a session whose changes are kept together, or not at all when the body raises."""
-    engine = db.execution_options(assay_write=True)
+def writing(db: sqlalchemy.Engine, *, wait_s: float = _BUSY_TIMEOUT_S) -> Iterator[Session]:
+    """Give a session whose changes are kept together, or not at all when the body raises.
+
+    `wait_s`: for so long it waits for others who write to SQLite; then DatabaseError.
+    """
+    engine = db.execution_options(assay_write=True, assay_wait_s=wait_s)
     with _gate.transaction(), _explained(db.url), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
@@ -165,8 +168,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sqlalchemy.Connection) -> None:
-    wanted = connection.get_execution_options().get("assay_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if wanted else "BEGIN")
+    options = connection.get_execution_options()
+    wait_ms = int(1_000 * options.get("assay_wait_s", _BUSY_TIMEOUT_S))
+    connection.connection.execute(f"PRAGMA busy_timeout={wait_ms}").close()  # connections are used for both in turn
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("assay_write", False) else "BEGIN")
 
 
 @contextmanager

@@ -49,8 +49,16 @@ class Reason:
 class RowReasons(Sequence[tuple[Reason, ...]]):
     """Reasons by row, made when they are asked for: a batch of 100,000 rows keeps three small arrays."""
 
-    def __init__(self, spec: FeatureSpec, feature_BK: Ints, contribution_BK: Floats, value_BK: Floats) -> None:
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        feature_BK: Ints,
+        contribution_BK: Floats,
+        value_BK: Floats,
+        codes: tuple[str, ...] | None = None,  # of the spec, where they were made before
+    ) -> None:
         self.spec = spec
+        self._given_codes = codes
         self.feature_BK = feature_BK
         self.contribution_BK = contribution_BK
         self.value_BK = value_BK
@@ -108,7 +116,7 @@ class RowReasons(Sequence[tuple[Reason, ...]]):
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:
-        return reason_codes(self.spec)
+        return self._given_codes or reason_codes(self.spec)
 
     def _reasons(self, row: int) -> Iterator[Reason]:
         for k, feature in enumerate(self.feature_BK[row].tolist()):
@@ -161,7 +169,8 @@ def reason_codes(spec: FeatureSpec) -> tuple[str, ...]:
 
 def phrase(column: Column, value: float, language: Language = "en") -> str:
     """Say what a feature is in one case, as "age is 23" or "年龄为23"."""
-    return _phrases(column, np.asarray([value]), language)[0]
+    value_1 = np.asarray([value], dtype=np.float64)
+    return _word(column, float((_four_digits(value_1) if column.kind == "number" else value_1)[0]), language)
 
 
 def _phrases(column: Column, value_N: Floats, language: Language) -> list[str]:

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from apps.store import stream_tables  # noqa: F401 - its tables are part of the metadata
 from apps.store.tables import Base
 
 context.configure(

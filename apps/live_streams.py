@@ -1,0 +1,160 @@
+"""Streams of transactions as a process sees them: histories in memory over the journal in the database.
+
+A transaction is measured and scored before its entry is made, so that nobody waits for it; if others kept something in
+between, it is measured again while the entry holds the stream's lock. So all processes agree, and each answer is that
+of one order of all transactions. Memory is only a cache: a process that is killed loses nothing that was answered.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy
+
+from apps.store.stream_labels import Noted, note_labels
+from apps.store.streams import Entry, Journal, Judged, Kept
+from apps.store.tables import Model
+from core.errors import GateError, InputError
+from core.runtime.engine import Engine
+from pipelines.finance.fraud_stream import Arrival, FraudJudge, check_time
+from pipelines.finance.score import Score
+from pipelines.finance.transactions.declaration import Scope
+from pipelines.finance.transactions.events import Events
+from pipelines.finance.transactions.stream import Stream
+
+MOST_KEYS = 20_000  # histories in memory, some 10 to 100 kB each
+FARTHEST = 5_000  # entries and labels of others that are followed one by one; beyond, memory starts from nothing
+_MOST_STREAMS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """The answer to a transaction, as JSON; `again` where its id had been answered before."""
+
+    serial: int
+    text: str
+    decision: str
+    again: bool = False
+
+
+Writing = Callable[[Score, int], dict[str, Any]]  # a score and its serial -> the answer
+
+
+class LiveStream:
+    """One stream in one process. Safe to share between threads: one transaction is judged at a time."""
+
+    def __init__(self, db: sqlalchemy.Engine, model: Model, engine: Engine) -> None:
+        """InputError: the bundle is no fraud model, or the stream is kept by other columns."""
+        self.model, self.judging = model, FraudJudge(engine)
+        self.journal = Journal.open(db, model.name, self.judging.plan)
+        self.stream = Stream(self.judging.plan, recall=self._recall, most_keys=MOST_KEYS)
+        self._lock = threading.Lock()
+        start = self.journal.state()
+        self._serial, self._note = start.last_serial, start.last_note
+
+    def judge(
+        self, raw: Mapping[str, Any], *, label: int, actor: str, clock_ms: int, write: Writing, reasons: int
+    ) -> Answered:
+        """Judge a transaction and keep it; one that was answered before gets the same answer again.
+
+        Raises:
+            InputError: it cannot be judged, has no id, comes too late, or was put in as history; nothing is kept.
+            GateError: another transaction has its id.
+            DatabaseError: it could not be kept, and so has no answer.
+        """
+        arrival = self.judging.read(raw, label)
+        if arrival.event_id is None:
+            words = f"column {self.judging.plan.id_column!r} must name the transaction"
+            raise InputError(f"{words}: what is sent again is known by it", code="NO_ID")
+        digest = request_digest(raw)
+        with self._lock:
+            return self._judge(arrival, digest, actor, clock_ms, write, reasons)
+
+    def note(self, labels: Mapping[str, int]) -> Noted:
+        """Note labels by id: 1 fraud, 0 good."""
+        return note_labels(self.journal, labels)
+
+    def _judge(
+        self, arrival: Arrival, digest: str, actor: str, clock_ms: int, write: Writing, reasons: int
+    ) -> Answered:
+        event_id, event = arrival.event_id or "", arrival.event
+        measured = self._score(arrival, reasons)
+        with self.journal.appending() as entry:
+            first = entry.first(event_id)
+            if first is not None:
+                return _again(first, digest, event_id)
+            check_time(event, self.judging.plan, newest_ms=entry.newest_ms, clock_ms=clock_ms)
+            if self._follow(entry):
+                measured = self._score(arrival, reasons)
+            serial = entry.last_serial + 1
+            text = json.dumps(write(measured, serial), ensure_ascii=False, allow_nan=False)
+            judged = Judged(
+                request_sha256=digest,
+                model_version=self.model.version,
+                probability=measured.probability or 0.0,
+                decision=str(measured.decision),
+                answer=text,
+                actor=actor,
+            )
+            entry.put(event_id, event, clock_ms, judged)
+        self.stream.add(replace(event, serial=serial))
+        self._serial = serial
+        return Answered(serial=serial, text=text, decision=str(measured.decision))
+
+    def _score(self, arrival: Arrival, reasons: int) -> Score:
+        return self.judging.judge(arrival, self.stream.measure(arrival.event), reasons=reasons)
+
+    def _follow(self, entry: Entry) -> bool:
+        """Take in what others kept; False: there was nothing."""
+        events, notes = entry.last_serial - self._serial, entry.last_note - self._note
+        if events > FARTHEST or notes > FARTHEST:
+            self.stream.forget_all()
+        else:
+            for event in entry.events_since(self._serial) if events else ():
+                self.stream.follow(event)
+            for event in entry.notes_since(self._note) if notes else ():
+                self.stream.label(event)
+        self._serial, self._note = entry.last_serial, entry.last_note
+        return bool(events or notes)
+
+    def _recall(self, scope: Scope, keys: tuple[int, ...]) -> Events:
+        return self.journal.recall(scope, keys, self._serial)
+
+
+def request_digest(raw: Mapping[str, Any]) -> str:
+    """SHA-256 of a transaction's cells, whatever their order."""
+    return hashlib.sha256(json.dumps(raw, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")).hexdigest()
+
+
+def now_ms() -> int:
+    """The clock here, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+_live: dict[tuple[str, str], LiveStream] = {}
+_live_lock = threading.Lock()
+
+
+def live_stream(db: sqlalchemy.Engine, model: Model, engine: Engine) -> LiveStream:
+    """The stream of a model's name in this process; another version of the model starts with an empty memory."""
+    place = (db.url.render_as_string(hide_password=False), model.name)
+    with _live_lock:
+        found = _live.get(place)
+        if found is None or found.model.id != model.id or found.judging.engine is not engine:
+            found = _live[place] = LiveStream(db, model, engine)
+            while len(_live) > _MOST_STREAMS:
+                _live.pop(next(iter(_live)))
+        return found
+
+
+def _again(first: Kept, digest: str, event_id: str) -> Answered:
+    if first.answer is None:
+        words = f"the transaction {event_id!r} was put in as history before it came; it is not judged"
+        raise InputError(words, code="DUPLICATE_ID")
+    if first.request_sha256 != digest:
+        raise GateError(f"another transaction has the id {event_id!r}; each needs one of its own", code="ID_TAKEN")
+    return Answered(serial=first.serial, text=first.answer, decision="", again=True)
