@@ -9,7 +9,7 @@ from pipelines.finance.augment.draw import Changed, Draw, Pattern, spread_of
 from pipelines.finance.augment.intake import unit_positions
 from pipelines.finance.augment.moves import move
 from pipelines.finance.augment.patterns import pattern_of
-from pipelines.finance.augment.series import Floats, Series
+from pipelines.finance.augment.series import Floats, Series, span_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,7 @@ class Bench:
     constraints: Constraints
     spread_C: Floats  # of the fitted series
     peers: tuple[Series, ...]  # of the class of the series, totals as increments
+    all_peers: tuple[Series, ...]  # of all classes
     anchored: bool
     injected_label: int | None
 
@@ -44,6 +45,7 @@ def _draw(series: Series, magnitude: float, bench: Bench, rng: np.random.Generat
         spread_C=spread_of(increments, bench.spread_C),
         at_T=unit_positions(series),
         peers=bench.peers,
+        all_peers=bench.all_peers,
         period=None if period is None else period / _length(series),
         anchored=bench.anchored,
         events=series.time_T is not None,
@@ -84,4 +86,4 @@ def _length(series: Series) -> float:
     if series.time_T is None:
         return float(series.steps)
     seen = series.time_T[series.there]
-    return max(float(seen[-1] - seen[0]), np.finfo(float).tiny) if len(seen) else 1.0
+    return span_of(seen) if len(seen) else 1.0

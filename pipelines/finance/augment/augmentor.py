@@ -34,6 +34,7 @@ class TimeSeriesAugmentor(TransformerMixin, BaseEstimator):  # type: ignore[misc
 
     `patterns`: names of PATTERNS; `magnitude_range`: each application's strength is drawn from it, 1 being the
     pattern's unit; `per_series`: how many patterns, in a random order, a new series goes through (None: all);
+    `probability`: how many of the new series do so at all (the others are repeats);
     `constraints`: what must stay true of channels (see constraints.py); `channels`: names of channels; `anchored`: the
     last step is what the label is about, and is neither moved nor hidden; `injected_label`: class that points get
     where a pattern put something in (None: none).
@@ -53,6 +54,7 @@ class TimeSeriesAugmentor(TransformerMixin, BaseEstimator):  # type: ignore[misc
         magnitude_range: tuple[float, float] = (0.8, 1.5),
         *,
         per_series: int | None = 1,
+        probability: float = 1.0,
         constraints: Mapping[Any, Any] | None = None,
         channels: Sequence[str] | None = None,
         anchored: bool = False,
@@ -62,6 +64,7 @@ class TimeSeriesAugmentor(TransformerMixin, BaseEstimator):  # type: ignore[misc
         self.patterns = patterns
         self.magnitude_range = magnitude_range
         self.per_series = per_series
+        self.probability = probability
         self.constraints = constraints
         self.channels = channels
         self.anchored = anchored
@@ -150,11 +153,13 @@ class TimeSeriesAugmentor(TransformerMixin, BaseEstimator):  # type: ignore[misc
         """Draw patterns by the row's own random numbers and carry them out one after another."""
         rng = np.random.default_rng([self.seed_, zlib.crc32(series.x_TC.tobytes()), copy, row])
         count = len(self.patterns) if self.per_series is None else min(self.per_series, len(self.patterns))
+        count = count if rng.random() < self.probability else 0
         names = tuple(self.patterns[int(at)] for at in rng.choice(len(self.patterns), count, replace=False))
         bench = Bench(
             constraints=self.constraints_,
             spread_C=self.spread_,
             peers=self._peers(series),
+            all_peers=self._by_class[None],
             anchored=self.anchored,
             injected_label=self.injected_label,
         )
@@ -187,6 +192,8 @@ class TimeSeriesAugmentor(TransformerMixin, BaseEstimator):  # type: ignore[misc
         low, high = self.magnitude_range
         if not 0 < low <= high < np.inf:
             raise InputError(f"magnitude_range must be (low, high) with 0 < low <= high, got {self.magnitude_range}")
+        if not 0 <= self.probability <= 1:
+            raise InputError(f"probability must lie in 0..1, got {self.probability}")
         if self.per_series is not None and self.per_series < 1:
             raise InputError(f"per_series must be at least 1 pattern, or None for all, got {self.per_series}")
         if self.channels is not None and len(self.channels) != values.shape[2]:
@@ -198,7 +205,7 @@ class TimeSeriesAugmentor(TransformerMixin, BaseEstimator):  # type: ignore[misc
 
     def _refuse(self, has_times: bool) -> None:
         for name in self.patterns:
-            why = refusal(name, self.constraints_.all_kinds, has_times)
+            why = refusal(name, self.constraints_.all_kinds, has_times, self.anchored)
             if why:
                 raise InputError(why)
 

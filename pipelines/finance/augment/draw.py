@@ -22,6 +22,7 @@ class Draw:
     spread_C: Floats  # standard deviation of each channel, in its own unit
     at_T: Floats  # position of each step on the unit axis, by time where there are times
     peers: tuple[Series, ...] = ()  # fitted series of the same class, for patterns that mix
+    all_peers: tuple[Series, ...] = ()  # fitted series of every class
     period: float | None = None  # of the calendar, as a share of the axis
     anchored: bool = False  # the last step is the one that is judged: it is neither moved nor hidden
     events: bool = False  # steps are events with times of their own
@@ -52,6 +53,7 @@ class Pattern:
     points: Literal["stay", "move", "join"] = "stay"  # labels of steps and intervals
     injects: bool = False  # puts events in that were not there: `injected_label` marks them
     refuses: tuple[str, ...] = ()  # kinds of constraints it cannot keep
+    anchored: bool = False  # needs series whose label is about the last step
     even_grid: bool = False  # needs even steps: refuses series with times
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
-from pipelines.finance.augment.series import Bools, Floats, Interval, Series
+from pipelines.finance.augment.series import Bools, Floats, Interval, Series, span_of
 
 MOST_CLASSES = 20  # distinct whole numbers beyond which a label counts as continuous
 
@@ -108,8 +108,7 @@ def unit_positions(series: Series) -> Floats:
     seen = series.time_T[series.there]
     if not len(seen):
         return np.zeros(series.steps)
-    span = max(float(seen[-1] - seen[0]), np.finfo(float).tiny)
-    return np.where(series.there, (series.time_T - seen[0]) / span, 0.0)
+    return np.where(series.there, (series.time_T - seen[0]) / span_of(seen), 0.0)
 
 
 def gather(made: Sequence[Series], like: "Labels", source: Sequence[int], done: Sequence[tuple[str, ...]]) -> Augmented:

@@ -70,6 +70,48 @@ def barycentre_average(series: Series, draw: Draw) -> Series:
     )
 
 
+def splice(series: Series, draw: Draw) -> Series:
+    """Before a random step of this series put the past of a peer (after CutMix, Yun et al. 2019)."""
+    peers = _drawn(series, draw, 1)
+    return _after(peers[0], series, _cut(series, draw)) if peers else series
+
+
+def graft(series: Series, draw: Draw) -> Series:
+    """Keep the judged step and what is nearest before it, and take the past from any series of any class."""
+    peers = _drawn(series, replace(draw, peers=draw.all_peers), 1)
+    return _after(peers[0], series, _cut(series, draw)) if peers else series
+
+
+def _cut(series: Series, draw: Draw) -> int:
+    """The first step that stays: the stronger the magnitude the later, and the last at the latest."""
+    share = draw.rng.random() ** (1 / draw.magnitude)
+    first = int(np.argmax(series.there))  # a later start would leave a hole before it
+    return int(np.clip(np.ceil(share * (series.steps - 1)), max(first, 1), max(series.steps - 1, 1)))
+
+
+def _after(peer: Series, series: Series, cut: int) -> Series:
+    """The peer up to a step and the series from it on; times of the peer are shifted to keep its own gap there."""
+    head = np.arange(series.steps) < cut
+    time_T, shift = series.time_T, 0.0
+    if time_T is not None and peer.time_T is not None and cut < series.steps:
+        shift = float(np.nan_to_num(time_T[cut] - peer.time_T[cut]))
+        time_T = np.where(head, peer.time_T + shift, time_T)
+    points_T = series.points_T
+    if points_T is not None and peer.points_T is not None:
+        points_T = np.where(head, peer.points_T, points_T)
+    middle = cut - 0.5 if time_T is None or cut >= series.steps else float(time_T[cut])
+    before = [(one.start + shift, one.end + shift, one.label) for one in peer.intervals]
+    parts = [Interval(start=a, end=min(b, middle), label=label) for a, b, label in before if a < middle]
+    parts += [replace(one, start=max(one.start, middle)) for one in series.intervals if one.end >= middle]
+    return replace(
+        series,
+        x_TC=np.where(head[:, None], peer.x_TC, series.x_TC),
+        time_T=time_T,
+        points_T=points_T,
+        intervals=tuple(sorted(parts, key=lambda one: (one.start, one.end))),
+    )
+
+
 def _drawn(series: Series, draw: Draw, count: int) -> list[Series]:
     """Up to `count` random peers, the series itself not among them."""
     most = min(count + 1, len(draw.peers))

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.finance.augment.constraints import Constraints, to_increments, to_totals
-from pipelines.finance.augment.series import Floats, Interval, Series
+from pipelines.finance.augment.series import Floats, Interval, Series, span_of
 
 Ints = NDArray[np.int64]
-TINY = float(np.finfo(float).tiny)
 HALF = 0.5  # of a step: what lies nearer to a step than to its neighbours
 
 
@@ -172,7 +171,7 @@ def _move_events(series: Series, warp: tuple[Piece, ...], constraints: Constrain
     old = series.time_T[there]
     new, run = _new_times(old, warp, constraints.period)
     if constraints.period is None:
-        runs = [_scaled(piece, max(float(old[-1] - old[0]), TINY), float(old[0])) for piece in warp]
+        runs = [_scaled(piece, span_of(old), float(old[0])) for piece in warp]
     else:
         margin = HALF * float(np.median(np.diff(old))) if len(old) > 1 else HALF
         runs = [_shifted(old[a:b], new[a:b], margin) for a, b in _stretches(run)]
@@ -198,7 +197,7 @@ def _move_events(series: Series, warp: tuple[Piece, ...], constraints: Constrain
 
 def _new_times(old: Floats, warp: tuple[Piece, ...], period: float | None) -> tuple[Floats, Ints]:
     """New times of the events and the numbers of their runs, -1 for those that go nowhere."""
-    first, span = old[0], max(float(old[-1] - old[0]), TINY)
+    first, span = old[0], span_of(old)
     unit = (old - first) / span
     new, run = np.full(len(old), np.nan), np.full(len(old), -1, dtype=np.int64)
     for number, piece in enumerate(warp):

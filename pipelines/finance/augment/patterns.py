@@ -24,6 +24,10 @@ PATTERNS: dict[str, Pattern] = {
     "window_slice": Pattern(words="one window kept", warp=warps.window_slice, points="move"),
     "permutation": Pattern(words="segments in another order", warp=warps.permutation, points="move"),
     "mixup": Pattern(words="average with one of the class", mix=mixes.mixup, label="mixes", points="join"),
+    "splice": Pattern(words="the past of one of the class before the end of this one", mix=mixes.splice, points="join"),
+    "graft": Pattern(
+        words="the past of any series before the judged step", mix=mixes.graft, points="join", anchored=True
+    ),
     "barycentre": Pattern(
         words="weighted mean of near ones of the class under time warping", mix=mixes.barycentre_average,
         label="mixes", points="join", refuses=("calendar",),
@@ -38,7 +42,7 @@ def pattern_of(name: str) -> Pattern:
     return PATTERNS[name]
 
 
-def refusal(name: str, kinds: frozenset[str], has_times: bool) -> str | None:
+def refusal(name: str, kinds: frozenset[str], has_times: bool, anchored: bool) -> str | None:
     """Why a pattern cannot be used on series under these constraints, or None where it can."""
     pattern = pattern_of(name)
     broken = sorted(set(pattern.refuses) & kinds)
@@ -46,4 +50,6 @@ def refusal(name: str, kinds: frozenset[str], has_times: bool) -> str | None:
         return f"pattern {name!r} cannot keep the constraint {broken[0]!r}; leave the pattern out, or the constraint"
     if pattern.even_grid and has_times:
         return f"pattern {name!r} needs even steps, and these series have times of their own; leave the pattern out"
+    if pattern.anchored and not anchored:
+        return f"pattern {name!r} needs labels that are about the last step (anchored); declare it, or leave it out"
     return None

@@ -13,6 +13,7 @@ from pipelines.finance.augment.patterns import pattern_of
 from pipelines.finance.augment.series import Floats
 
 Ints = NDArray[np.int64]
+MOST_PASTS = 1_500  # series of the largest class whose pasts are taken
 MOST_COMPARED = 4_000  # series of the largest class among which those near the border are sought
 
 
@@ -24,6 +25,7 @@ class Policy:
     magnitude_low: float = 0.8
     magnitude_high: float = 1.5
     per_series: int = 1  # patterns that each new series goes through
+    probability: float = 1.0  # that a new series goes through them; the others are repeats
     copies: int = 1  # new series for every series of a smaller class
     border: float = 0.0  # new series of the largest class near the others, as a share of the copies above
 
@@ -32,6 +34,8 @@ class Policy:
             pattern_of(name)
         if not 0 < self.magnitude_low <= self.magnitude_high < np.inf:
             raise InputError(f"magnitudes must be 0 < low <= high, got {self.magnitude_low}..{self.magnitude_high}")
+        if not 0 < self.probability <= 1:
+            raise InputError(f"the probability of a pattern must lie in (0, 1], got {self.probability}")
         if self.copies < 1 or self.per_series < 1 or self.border < 0:
             raise InputError(
                 f"copies and per_series must be at least 1 and border at least 0, got "
@@ -88,6 +92,7 @@ def augmentor_of(policy: Policy, seed: int, rules: DataRules = PLAIN) -> TimeSer
         policy.patterns,
         (policy.magnitude_low, policy.magnitude_high),
         per_series=policy.per_series,
+        probability=policy.probability,
         constraints=rules.constraints,
         anchored=rules.anchored,
         random_state=seed,
@@ -125,11 +130,26 @@ def _made(
     x_MTC, at = x_NTC[rows], rules.time_channel
     times = None if at is None else x_MTC[:, :, at]
     values = x_MTC if at is None else np.delete(x_MTC, at, axis=2)
-    augmentor = augmentor_of(policy, seed, rules)
-    made = augmentor.fit(values, y_N[rows], times=times).augment(values, y_N[rows], times=times, copies=copies)
+    augmentor = _fitted(x_NTC, y_N, rows, policy, seed, rules)
+    made = augmentor.augment(values, y_N[rows], times=times, copies=copies)
     assert made.y is not None
-    x = made.x if at is None else np.insert(made.x, at, made.times, axis=2)
+    x = made.x
+    if at is not None and made.times is not None:
+        x = np.insert(x, at, made.times, axis=2)
     return x, made.y.astype(y_N.dtype)
+
+
+def _fitted(
+    x_NTC: Floats, y_N: NDArray[Any], rows: Ints, policy: Policy, seed: int, rules: DataRules
+) -> TimeSeriesAugmentor:
+    """Fitted on the rows that get copies, and where a pattern takes pasts from every class on some of the others."""
+    if any(pattern_of(name).anchored for name in policy.patterns):
+        rng, others = np.random.default_rng([seed, 2]), np.setdiff1d(np.arange(len(y_N)), rows)
+        rows = np.concatenate([rng.choice(others, min(MOST_PASTS, len(others)), replace=False), rows])
+    at = rules.time_channel
+    values = x_NTC[rows] if at is None else np.delete(x_NTC[rows], at, axis=2)
+    times = None if at is None else x_NTC[rows][:, :, at]
+    return augmentor_of(policy, seed, rules).fit(values, y_N[rows], times=times)
 
 
 def _smaller_classes(y_N: NDArray[Any]) -> Ints:

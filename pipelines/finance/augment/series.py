@@ -42,6 +42,11 @@ class Series:
         return np.ones(self.steps, bool) if self.time_T is None else np.isfinite(self.time_T)
 
 
+def span_of(times: Floats) -> float:
+    """From the first time to the last, 1 where they are one."""
+    return float(times[-1] - times[0]) or 1.0
+
+
 def fill_gaps(values_T: Floats) -> Floats:
     """Put straight lines through missing values, the nearest value beyond the ends; zeros where all are missing.
 

@@ -25,6 +25,10 @@ def waves(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.sin(at * (0.3 + 0.4 * y[:, None, None])) + 0.1 * rng.normal(size=(N, T, C)), y
 
 
+def one(name: str, **options) -> TimeSeriesAugmentor:  # type: ignore[no-untyped-def]
+    return TimeSeriesAugmentor([name], **{"random_state": 0, "anchored": PATTERNS[name].anchored, **options})
+
+
 # every check applies: (N, T) is read as one channel, and 3-D input is accepted where a check tries it
 @parametrize_with_checks([
     TimeSeriesAugmentor(random_state=0),
@@ -38,7 +42,7 @@ def test_it_passes_the_checks_of_scikit_learn(estimator, check) -> None:  # type
 @pytest.mark.parametrize("name", ALL)
 def test_every_pattern_changes_values_keeps_shape_and_class(name: str) -> None:
     x, y = waves()
-    made = TimeSeriesAugmentor([name], random_state=0).fit(x, y).augment(x, y, copies=3)
+    made = one(name).fit(x, y).augment(x, y, copies=3)
     assert made.x.shape == (3 * N, T, C)
     assert made.y is not None
     assert np.array_equal(made.y, np.tile(y, 3))
@@ -54,7 +58,7 @@ def test_a_stronger_magnitude_changes_more(name: str) -> None:
     x, y = waves()
 
     def change(magnitude: float) -> float:
-        augmentor = TimeSeriesAugmentor([name], (magnitude, magnitude), random_state=0).fit(x, y)
+        augmentor = one(name, magnitude_range=(magnitude, magnitude)).fit(x, y)
         made = augmentor.augment(x, y, copies=20)
         gap = np.where(made.mask, made.x - x[made.source], 1.0)  # a hidden value counts as one
         return float(np.mean(gap**2))
@@ -70,9 +74,9 @@ def test_missing_values_are_not_made_up(name: str) -> None:
     x, y = waves()
     mask = np.ones((N, T), bool)
     mask[:, :5] = False
-    augmentor = TimeSeriesAugmentor([name], random_state=0).fit(x, y, mask=mask)
+    augmentor = one(name).fit(x, y, mask=mask)
     made = augmentor.augment(x, y, mask=mask)
-    if PATTERNS[name].points == "move":
+    if PATTERNS[name].points == "move":  # a gap goes where its steps go
         assert (~made.mask).any()
     else:
         assert not made.mask[:, :5].any()
@@ -83,7 +87,7 @@ def test_events_of_unequal_number_keep_their_order_and_padding_in_front(name: st
     x, y = waves()
     times = np.cumsum(np.random.default_rng(1).exponential(2.0, (N, T)), axis=1)
     times[::2, :4], x[::2, :4] = np.nan, np.nan
-    augmentor = TimeSeriesAugmentor([name], random_state=0, anchored=True).fit(x, y, times=times)
+    augmentor = one(name, anchored=True).fit(x, y, times=times)
     made = augmentor.augment(x, y, times=times, copies=2)
     assert made.times is not None
     assert np.array_equal(made.times[:, -1], np.tile(times[:, -1], 2))
@@ -117,7 +121,7 @@ def test_mixup_averages_continuous_targets_and_their_series_alike() -> None:
     level = np.linspace(0.5, 9.7, N)
     x = np.tile(level[:, None, None], (1, T, 1))
     for name in ("mixup", "barycentre"):
-        made = TimeSeriesAugmentor([name], random_state=0).fit(x, level).augment(x, level)
+        made = one(name).fit(x, level).augment(x, level)
         assert made.y == pytest.approx(made.x[:, 0, 0])
         assert not np.allclose(made.y, level)
 
@@ -128,10 +132,41 @@ def test_mixing_stays_within_the_class() -> None:
     x += np.random.default_rng(0).normal(size=x.shape)
     y = np.array(["calm"] * 5 + ["wild"] * 5)
     for name in ("mixup", "barycentre"):
-        made = TimeSeriesAugmentor([name], random_state=0).fit(x, y).augment(x, y, copies=3)
+        made = one(name).fit(x, y).augment(x, y, copies=3)
         assert made.y is not None
         assert np.abs(made.x[made.y == "calm"]).max() < 10
         assert np.abs(made.x[made.y == "wild"] - 100).max() < 10
+
+
+@pytest.mark.parametrize("name", ["splice", "graft"])
+def test_a_spliced_series_is_one_past_and_another_end_with_the_labels_of_both(name: str) -> None:
+    x = np.tile(np.arange(10.0)[:, None, None], (1, 12, 1))  # the value names the series
+    points = np.tile(np.arange(1, 11)[:, None], (1, 12))
+    times = np.cumsum(np.random.default_rng(0).exponential(1.0, (10, 12)), axis=1)
+    held = [[Interval(start=row[0], end=row[-1], label=at + 1)] for at, row in enumerate(times)]
+    y = np.array([0, 1] * 5)
+    augmentor = one(name, anchored=True).fit(x, y, times=times, points=points, intervals=held)
+    made = augmentor.augment(x, y, times=times, points=points, intervals=held)
+    assert made.times is not None
+    assert made.intervals is not None
+    assert np.array_equal(made.points, made.x[:, :, 0] + 1)
+    for row in range(10):
+        first, last = made.x[row, 0, 0], made.x[row, -1, 0]
+        assert last == row
+        assert first != row
+        assert (first % 2 == row % 2) or name == "graft"
+        joint = int(np.argmax(made.x[row, :, 0] == row))
+        peer_gap = times[int(first), joint] - times[int(first), joint - 1]
+        assert made.times[row, joint] - made.times[row, joint - 1] == pytest.approx(peer_gap)
+        assert [own.label for own in made.intervals[row]] == [first + 1, last + 1]
+
+
+def test_a_probability_of_a_half_repeats_about_half_of_the_series() -> None:
+    x, y = waves()
+    made = TimeSeriesAugmentor(["jitter"], probability=0.5, random_state=0).fit(x, y).augment(x, y, copies=20)
+    same = np.array([not done for done in made.patterns])
+    assert 0.35 < same.mean() < 0.65
+    assert np.array_equal(made.x[same], x[made.source[same]])
 
 
 @pytest.mark.parametrize("name", ["mixup", "barycentre"])
@@ -142,7 +177,7 @@ def test_what_is_labelled_in_a_peer_is_labelled_in_the_mixture(name: str) -> Non
     x += 0.01 * rng.normal(size=x.shape)
     points = (x[:, :, 0] > 2).astype(int)
     held = [[Interval(start=8, end=11)], [Interval(start=9, end=12)]]
-    augmentor = TimeSeriesAugmentor([name], random_state=0).fit(x, points=points, intervals=held)
+    augmentor = one(name).fit(x, points=points, intervals=held)
     made = augmentor.augment(x, points=points, intervals=held)
     assert made.points is not None
     assert made.intervals is not None
@@ -184,6 +219,8 @@ def test_names_of_classes_come_back_as_they_went_in() -> None:
         ({"constraints": {0: "non_negative"}}, {}, "was declared non_negative, but holds"),
         ({"constraints": {"time": "share"}}, {}, "can be declared a calendar only"),
         ({"patterns": ["barycentre"], "constraints": {"time": "calendar"}}, {}, "cannot keep the constraint"),
+        ({"patterns": ["graft"]}, {}, "needs labels that are about the last step"),
+        ({"probability": 2}, {}, "probability must lie in 0..1"),
         ({"patterns": ["frequency_mask"]}, {"times": np.tile(np.arange(T), (N, 1))}, "needs even steps"),
         ({}, {"times": np.tile(np.arange(T)[::-1], (N, 1))}, "fall at step 1; sort the events"),
         ({}, {"times": np.arange(T)}, re.escape("times must be (N, T)")),

@@ -33,9 +33,8 @@ def test_declared_constraints_hold_after_every_pattern(name: str, seed: int, wit
     times = np.cumsum(np.random.default_rng(seed).exponential(1.0, x.shape[:2]), axis=1) if with_times else None
     if with_times and PATTERNS[name].even_grid:
         return
-    augmentor = TimeSeriesAugmentor(
-        [name, "jitter"], (1.0, 3.0), per_series=None, constraints=DECLARED, channels=NAMES, random_state=seed
-    )
+    options = {"per_series": None, "constraints": DECLARED, "channels": NAMES, "anchored": PATTERNS[name].anchored}
+    augmentor = TimeSeriesAugmentor([name, "jitter"], (1.0, 3.0), random_state=seed, **options)
     made = augmentor.fit(x, times=times).augment(x, times=times).x
     amount, total, part, count, kind = (made[:, :, channel] for channel in range(5))
     assert np.nanmin(amount, initial=0.0) >= 0
@@ -78,5 +77,7 @@ def test_a_series_has_one_calendar() -> None:
 
 def test_only_the_barycentre_refuses_a_calendar_and_only_frequencies_uneven_steps() -> None:
     calendar = frozenset({"calendar"})
-    assert [name for name in PATTERNS if refusal(name, calendar, has_times=False)] == ["barycentre"]
-    assert [name for name in PATTERNS if refusal(name, frozenset(), has_times=True)] == ["frequency_mask"]
+    assert [name for name in PATTERNS if refusal(name, calendar, has_times=False, anchored=True)] == ["barycentre"]
+    assert [name for name in PATTERNS if refusal(name, frozenset(), has_times=True, anchored=True)] == [
+        "frequency_mask"
+    ]
