@@ -19,15 +19,18 @@ from apps.cli.training import (
     Valid,
     ValidWhere,
     Where,
-    costs_of,
     run_folder,
     train_and_register,
 )
+from apps.cli.updating import Asked, ForgetLimit, NoReference, ReferenceFile, ReferenceWhere, Update, decision_of
+from apps.references import reference_draft
 from apps.settings import load_settings
 from core.runtime.bundle import Bundle
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipelines.finance.update import Base
 
 
 def company(
@@ -55,33 +58,45 @@ def company(
     time: Annotated[str | None, typer.Option(help="column to split by, where no validation data are given")] = None,
     group: Annotated[str | None, typer.Option(help="column whose values must not be split")] = None,
     ignore: Annotated[list[str] | None, typer.Option(help="column that is no feature; again for more")] = None,
-    name: Annotated[str, typer.Option(help="name in the registry")] = "company",
+    name: Annotated[str | None, typer.Option(help="name in the registry; default: company, or the updated one")] = None,
     preset: CreditPreset = "fast",
     seed: Seed = 0,
     cost: Cost = None,
     target_rate: TargetRate = None,
     floor: Floor = None,
     resume: Resume = False,
+    update: Update = None,
+    reference: ReferenceFile = None,
+    reference_where: ReferenceWhere = None,
+    forget_limit: ForgetLimit = None,
+    no_reference: NoReference = False,
     as_json: Json = False,
 ) -> None:
     """Train a model of company failure or loss on statements, one row a company and year; earlier years are history.
 
     Example: assay train company --data firms.csv.gz --target failed --id company_id --period fyear --unit 1e6
     --where split=train --valid-where split=val --base-rate 0.03 --name firms
+
+    With --update NAME a model learns on from new years: columns, rules, unit and preset stay, and it becomes the next
+    version only where it forgot little of the reference cases, else the exit code is 3.
     """
     from apps.cases import future_errors  # noqa: PLC0415  (pandas, only when it is needed)
     from data.tables import read_table  # noqa: PLC0415
     from pipelines.finance.boosting import Preset  # noqa: PLC0415
     from pipelines.finance.company import train_company  # noqa: PLC0415
     from pipelines.finance.company_plan import CompanyOptions, has_items  # noqa: PLC0415
+    from pipelines.finance.company_update import update_company  # noqa: PLC0415
 
     settings = load_settings()
+    asked = Asked(update, reference, reference_where, forget_limit)
+    name = asked.name(name, "company")
+    learning = asked.find(settings, "company", _reference_cases)
     refused: dict[str, dict[str, int]] = {}
     run = run_folder(settings, name, resume)
     chosen, valid_chosen = parse_where(where or []), parse_where(valid_where or [])
     other_chosen = parse_where(unlabelled_where or [])
     unused = (*(ignore or ()), *chosen, *valid_chosen, *other_chosen)
-    missed, false = costs_of(cost, target_rate, CompanyOptions.cost_missed, CompanyOptions.cost_false)
+    decision = decision_of(cost, target_rate, learning, (CompanyOptions.cost_missed, CompanyOptions.cost_false))
     options = CompanyOptions(
         target=target,
         id_column=id_column,
@@ -97,9 +112,9 @@ def company(
         ignore=tuple(column for column in unused if column not in (period, id_column)),
         seed=seed,
         preset=cast(Preset, preset),
-        cost_missed=missed,
-        cost_false=false,
-        target_rate=target_rate,
+        cost_missed=decision.missed,
+        cost_false=decision.false,
+        target_rate=decision.target_rate,
         floors=parse_floors(floor or []),
         name=name,
         device=settings.device,
@@ -120,7 +135,12 @@ def company(
         note("no column is a known statement item; rules cannot be used; see assay rules list")
 
     def make(folder: Path, progress: Progress) -> Bundle:
-        bundle = train_company(train, held, options, folder, progress, other, errors)
+        kept = None if no_reference else reference_draft(folder)
+        if learning is None:
+            bundle = train_company(train, held, options, folder, progress, other, errors, kept)
+        else:
+            base, rows = learning.base, learning.reference
+            bundle = update_company(base, rows, train, held, options, folder, progress, other, errors, kept)
         refused.update(bundle.manifest.about["refused"])
         return bundle
 
@@ -130,3 +150,15 @@ def company(
             listed = ", ".join(f"{code} {cases}" for code, cases in causes.items())
             note(f"{part}: {sum(causes.values())} cases were refused and not learned from: {listed}")
     shutil.rmtree(run, ignore_errors=True)
+
+
+def _reference_cases(base: "Base", path: Path, where: dict[str, str]) -> "pd.DataFrame":
+    """Read statements of the old kind as the cases that the updated model sees."""
+    from data.tables import read_table  # noqa: PLC0415  (pandas, only when it is needed)
+    from pipelines.finance.company import sound  # noqa: PLC0415
+    from pipelines.finance.company_frame import derive  # noqa: PLC0415
+    from pipelines.finance.company_update import plan_of  # noqa: PLC0415
+
+    plan = plan_of(base)
+    table = read_table(path, text=[plan.company] if plan.company else [], where=where)
+    return sound(derive(table.frame, plan, dict(table.errors)))

@@ -1,5 +1,6 @@
 """What the commands of `assay train` share about --update: its options, the updated model, the reference rows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,8 @@ from apps.store.database import open_database
 from core.errors import InputError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipelines.finance.reference import Reference
     from pipelines.finance.update import Base
 
@@ -33,6 +36,9 @@ ForgetLimit = Annotated[
 NoReference = Annotated[
     bool, typer.Option("--no-reference", help="set no validation rows aside in the home for later updates")
 ]
+
+
+Reading = Callable[["Base", Path, dict[str, str]], "pd.DataFrame"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,11 @@ class Asked:
             return name
         return self.update.partition("@")[0] if self.update else default
 
-    def find(self, settings: Settings, kind: str) -> Learning | None:
-        """Open the model and read the reference rows; None without --update. InputError, NotFoundError: see there."""
+    def find(self, settings: Settings, kind: str, read: "Reading | None" = None) -> Learning | None:
+        """Open the model and read the reference rows; None without --update. InputError, NotFoundError: see there.
+
+        `read` makes a frame of the model's columns out of --reference; None: the file has them.
+        """
         if self.update is None:
             if self.file is not None or self.where or self.limit is not None:
                 raise InputError(
@@ -71,9 +80,9 @@ class Asked:
 
         model = models.resolve(open_database(settings), self.update)
         base = Base(engine=engine_for(settings, model), kind=kind, name=model.name, version=model.version)
-        return Learning(base, self._reference(settings, base))
+        return Learning(base, self._reference(settings, base, read))
 
-    def _reference(self, settings: Settings, base: "Base") -> "Reference":
+    def _reference(self, settings: Settings, base: "Base", read: "Reading | None") -> "Reference":
         from pipelines.finance.forgetting import LIMIT  # noqa: PLC0415  (pandas, only when it is needed)
         from pipelines.finance.reference import Reference, read_reference  # noqa: PLC0415
 
@@ -82,7 +91,8 @@ class Asked:
         if self.file is not None:
             chosen = parse_where(self.where or [])
             source = f"{self.file}" + "".join(f" {column}={value}" for column, value in chosen.items())
-            return Reference(frame=read_reference(self.file, base.spec, chosen), source=source, limit=limit, kept=kept)
+            frame = read(base, self.file, chosen) if read else read_reference(self.file, base.spec, chosen)
+            return Reference(frame=frame, source=source, limit=limit, kept=kept)
         if self.where:
             raise InputError("--reference-where chooses rows of --reference, which is not given")
         if kept is None:

@@ -116,13 +116,18 @@ def write_bundle(
     about: Mapping[str, Any],
     combination: Combination | None = None,
     key: SigningKey | None = None,
+    beside: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write a bundle as a whole or not at all: a draft folder beside `folder`, synced, then renamed.
 
     `folder` must not exist, or be empty. Values are plain JSON or numpy; NaN in them is ValueError. With a key the
-    bundle is signed.
+    bundle is signed. `beside` are files by name that no runner reads, such as weights that an update starts from.
     """
     contents, parts_listed, golden_listed = _contents(parts, golden)
+    for file, content in (beside or {}).items():
+        if not is_plain_name(file) or file in contents:
+            raise ValueError(f"a file's name is made of letters, digits, . _ -, and is no part's, got {file!r}")
+        contents[file] = content
     manifest = Manifest(
         format=1 if combination is None else 2,
         kind=kind,

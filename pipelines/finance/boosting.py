@@ -109,14 +109,17 @@ def fit(
     )
 
 
-def make_folds(rows: TrainingRows, seed: int) -> list[tuple[Ints, Ints]]:
+def make_folds(rows: TrainingRows, seed: int, like: int | None = None) -> list[tuple[Ints, Ints]]:
     """Row numbers of (fitted, left out): five folds, three beyond 30,000 rows, one tenth beyond 150,000.
 
-    Folds are alike in the share of bad rows; rows of a group stay together, unless no fold then had both classes.
+    An update wants as many as the updated model had, `like`, however many rows it has itself. Folds are alike in the
+    share of bad rows; rows of a group stay together, unless no fold then had both classes.
     InputError: fewer than ten rows of a class.
     """
     size = len(rows.y_B)
     number, of = (5, 5) if size <= 30_000 else (3, 3) if size <= 150_000 else (1, 10)
+    if like is not None:
+        number, of = like, like if like > 1 else 10
     rarer = int(min(rows.y_B.sum(), (1 - rows.y_B).sum()))
     if rarer < FEWEST_ROWS:
         raise InputError(f"training needs at least {FEWEST_ROWS} rows of each class, got {rarer}", code="TOO_FEW_ROWS")

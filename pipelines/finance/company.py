@@ -30,6 +30,7 @@ from pipelines.finance.features import extract, to_batch
 from pipelines.finance.floors import check_floors
 from pipelines.finance.judging import FittedModel, Judged, judge
 from pipelines.finance.labels import LabelRule, find_rule
+from pipelines.finance.reference import set_aside, write_reference
 from pipelines.finance.rows import Labelled, fingerprint, held_out, labelled
 from pipelines.finance.score import Scored, score_table
 from pipelines.finance.scorecard import Policy
@@ -47,8 +48,11 @@ def train_company(
     progress: Progress,
     population: pd.DataFrame | None = None,
     errors: Mapping[str, Mapping[int, str]] = NO_PART_ERRORS,
+    kept: Path | None = None,
 ) -> Bundle:
     """Train and write the bundle to `folder`, which must be new or empty.
+
+    With `kept`, a Parquet file, validation cases are set aside for later updates, as the model sees them.
 
     `population` are rows like those that will be scored, whose labels nobody needs: the base rate is estimated from
     them. `errors` are rows (by position) that could not be read, under `training`, `validation` and `unlabelled`.
@@ -62,24 +66,26 @@ def train_company(
     options = replace(options, group=options.group or (plan.company if plan.cases == "all" else None))
     fitting = derive(train, plan, errors.get("training"))
     validating = None if valid is None else derive(valid, plan, errors.get("validation"))
-    refused = _refused({"training": fitting, "validation": validating})
+    refused = count_refused({"training": fitting, "validation": validating})
     if validating is None:
-        fitting, validating = _hold_out(fitting, rule, options)
+        fitting, validating = hold_out(fitting, rule, options)
     spec = _spec(fitting, plan, options)
-    chosen = choose(_rows(fitting, spec, rule, None, "training"), spec, options, progress)
+    chosen = choose(rows_of(fitting, spec, rule, None, "training"), spec, options, progress)
     plan = plan.narrowed(chosen.names, chosen.pairs)
     fitting, validating = with_pairs(fitting, plan), with_pairs(validating, plan)
     spec = only(_spec(fitting, plan, options), chosen.names)
-    fit_rows = _rows(fitting, spec, rule, options.group, "training", all_rows=options.preset == "full")
-    valid_rows = _rows(validating, spec, rule, None, "validation")
+    fit_rows = rows_of(fitting, spec, rule, options.group, "training", all_rows=options.preset == "full")
+    valid_rows = rows_of(validating, spec, rule, None, "validation")
     fitted = fit_company(fit_rows, valid_rows, spec, options, progress)
     progress(0.85, f"calibrating on {len(valid_rows.y_B)} rows")
-    draft = _Draft(plan, spec, rule, options, fitted, fit_rows, valid_rows)
-    base = _base_rate(draft, population, errors.get("unlabelled"))
+    draft = Draft(plan, spec, rule, options, fitted, fit_rows, valid_rows)
+    base = find_base_rate(draft, population, errors.get("unlabelled"))
     judged = draft.judged(base)
     check_floors(judged.metrics, options.floors)
     progress(0.95, "writing the bundle")
     more = {"data_sha256": fingerprint(train, valid), "columns": chosen.to_json(), "refused": refused}
+    if kept is not None:
+        write_reference(kept, set_aside(sound(validating), spec, seed=options.seed))
     return draft.write(folder, judged, base, more)
 
 
@@ -168,7 +174,7 @@ def _rule(train: pd.DataFrame, options: CompanyOptions) -> LabelRule:
     return find_rule(train[options.target])
 
 
-def _refused(parts: Mapping[str, Derived | None]) -> dict[str, dict[str, int]]:
+def count_refused(parts: Mapping[str, Derived | None]) -> dict[str, dict[str, int]]:
     """Which cases of each part cannot be used, counted by cause. InputError: all of a part."""
     found = {part: derived.causes() for part, derived in parts.items() if derived is not None}
     for part, derived in parts.items():
@@ -179,14 +185,19 @@ def _refused(parts: Mapping[str, Derived | None]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _hold_out(derived: Derived, rule: LabelRule, options: CompanyOptions) -> tuple[Derived, Derived]:
-    good = derived.frame.drop(index=list(derived.errors))
-    fitting, validating = held_out(good, rule, options)
+def sound(derived: Derived) -> pd.DataFrame:
+    """The cases that can be used."""
+    return derived.frame.drop(index=list(derived.errors))
+
+
+def hold_out(derived: Derived, rule: LabelRule, options: CompanyOptions) -> tuple[Derived, Derived]:
+    """Hold validation cases out, as `pipelines.finance.rows.held_out`."""
+    fitting, validating = held_out(sound(derived), rule, options)
     return replace(derived, frame=fitting, errors={}), replace(derived, frame=validating, errors={})
 
 
 def _spec(derived: Derived, plan: CompanyPlan, options: CompanyOptions) -> FeatureSpec:
-    good = derived.frame.drop(index=list(derived.errors))
+    good = sound(derived)
     keys = tuple(name for name in (plan.period,) if name is not None)
     spec = infer_spec(
         good.loc[good[options.target].notna().to_numpy()],
@@ -200,16 +211,16 @@ def _spec(derived: Derived, plan: CompanyPlan, options: CompanyOptions) -> Featu
     return replace(spec, columns=tuple(worded(column, words) for column in spec.columns))
 
 
-def _rows(
+def rows_of(
     derived: Derived, spec: FeatureSpec, rule: LabelRule, group: str | None, what: str, *, all_rows: bool = False
 ) -> Labelled:
-    good = derived.frame.drop(index=list(derived.errors))
-    rows = labelled(good, spec, rule, group, what, all_rows=all_rows)
+    """Gate the cases, as `pipelines.finance.rows.labelled`."""
+    rows = labelled(sound(derived), spec, rule, group, what, all_rows=all_rows)
     return replace(rows, refused=rows.refused + len(derived.errors))
 
 
 @dataclass(frozen=True)
-class _Draft:
+class Draft:
     """All that a bundle is made of but the base rate."""
 
     plan: CompanyPlan
@@ -243,10 +254,11 @@ class _Draft:
             golden=judged.golden,
             about=record | {"company": self.plan.to_json(), "base_rate": base.to_json(), **more},
             combination=judged.combination,
+            beside=self.fitted.beside,
         )
 
 
-def _base_rate(draft: _Draft, population: pd.DataFrame | None, errors: Mapping[int, str] | None) -> BaseRate:
+def find_base_rate(draft: Draft, population: pd.DataFrame | None, errors: Mapping[int, str] | None) -> BaseRate:
     """The share of bad cases to assume: as given, as the population has it, or that of the validation rows."""
     seen = float(draft.valid_rows.y_B.mean())
     plain = BaseRate(assumed=seen, validation=seen, source="the validation rows")

@@ -66,13 +66,14 @@ def continue_trees(
     seed: int,
     progress: Progress,
     seeds: int = 1,
+    folds: Sequence[tuple[Ints, Ints]] | None = None,
 ) -> Continued:
     """Let a forest learn from new rows. With several seeds the added trees are the mean of so many forests.
 
     InputError: fewer than ten new rows of a class. Same base, rows and seed give the same bytes.
     """
     data = _Data(rows, spec, _options(base_options, len(rows.y_B), seed), tree_model.margins([base_text], rows.x_BF)[0])
-    folds = make_folds(rows, seed)
+    folds = make_folds(rows, seed) if folds is None else folds
     progress(0.1, f"learning on from {len(rows.y_B)} rows, {len(folds)} folds")
     with ThreadPoolExecutor(max_workers=min(len(folds), os.cpu_count() or 1)) as pool:
         losses = list(pool.map(data.fold_losses, folds))

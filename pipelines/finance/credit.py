@@ -123,6 +123,7 @@ class _Draft:
             golden=self.judged.golden,
             about={**self.about, **more},
             combination=self.judged.combination,
+            beside=self.fitted.beside,
         )
 
 

@@ -10,6 +10,7 @@ B rows, F features, M folds.
 import hashlib
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ from pipelines.finance.network_options import NetworkOptions
 from pipelines.finance.options import CreditOptions
 from pipelines.finance.pretrain import pretrain
 from pipelines.finance.rows import Labelled
-from pipelines.finance.stack import fit_stack
+from pipelines.finance.stack import Stack, fit_stack
+from pipelines.finance.weights import FILE, pack_weights
 
 PART = "network"
 Progress = Callable[[float, str], None]
@@ -66,26 +68,33 @@ def fit_full(
     rows = TrainingRows(x_BF=fit_rows.x_BF, y_B=fit_rows.y_B, group_B=fit_rows.group_B)
     if trees is None:
         trees = fit(rows, spec, seed=options.seed, preset=options.preset, progress=_part(progress, 0.0, 0.2))
-    networks = _learn(rows, fit_rows.unlabelled_UF, spec, options, _part(progress, 0.2, 0.75))
+    networks, beside = _learn(rows, fit_rows.unlabelled_UF, spec, options, _part(progress, 0.2, 0.75))
     progress(0.75, "stacking trees and networks")
     stack = fit_stack(_left_out(trees, rows, options.seed), networks.left_out_margin_B, rows.y_B)
     trees_MB = tree_model.margins(trees.fold_texts, valid_rows.x_BF)
     about = tree_model.about(trees)
-    about |= {"stack": stack.to_json(), "network": _about(networks, spec, fit_rows, options.network)}
+    about |= {"stack": stack.to_json(), "network": network_record(networks, spec, fit_rows, options.network)}
     if not stack.listens:
         return tree_model.tree_model(trees.text, trees_MB, about)
     progress(0.77, f"exporting {len(networks.served.networks)} networks")
+    model = stacked_model(trees.text, tree_model.comparisons(trees), networks.served, stack, rows.x_BF)
+    fold_MB = stack(trees_MB, margins_of(networks.served, valid_rows.x_BF))
+    return replace(model, fold_margin_MB=fold_MB, about=about, beside={FILE: beside})
+
+
+def stacked_model(text: str, comparisons: float, served: FoldNets, stack: Stack, x_BF: Floats) -> FittedModel:
+    """Return the cascade of a forest and networks, exported on some of the training rows; its record is still empty."""
     return FittedModel(
         parts={
-            tree_model.PART: ("lightgbm", trees.text.encode()),
-            PART: ("onnx", _export(networks.served, rows.x_BF[:EXAMPLE_ROWS])),
+            tree_model.PART: ("lightgbm", text.encode()),
+            PART: ("onnx", _export(served, x_BF[:EXAMPLE_ROWS])),
         },
         stages=(
-            StageDraft(part=tree_model.PART, weights=(1.0,), operations=tree_model.comparisons(trees)),
-            StageDraft(part=PART, weights=stack.weights, bias=stack.bias, operations=_operations(networks.served)),
+            StageDraft(part=tree_model.PART, weights=(1.0,), operations=comparisons),
+            StageDraft(part=PART, weights=stack.weights, bias=stack.bias, operations=_operations(served)),
         ),
-        fold_margin_MB=stack(trees_MB, margins_of(networks.served, valid_rows.x_BF)),
-        about=about,
+        fold_margin_MB=np.empty((0, 0)),
+        about={},
         exit_tolerance=min(TOLERANCE, GIVEN_UP * stack.gain),
         packages=("torch",),
     )
@@ -93,10 +102,11 @@ def fit_full(
 
 def _learn(
     rows: TrainingRows, unlabelled_UF: Floats, spec: FeatureSpec, options: CreditOptions, progress: Progress
-) -> Networks:
-    shape, device = options.network.for_rows(len(rows.y_B)), _device(options.device)
+) -> tuple[Networks, bytes]:
+    """The networks, and their weights as an update takes them up."""
+    shape, device = options.network.for_rows(len(rows.y_B)), find_device(options.device)
     every_BF = np.concatenate([rows.x_BF, unlabelled_UF])
-    table, origin = table_options(spec, every_BF, shape), _origin(rows, unlabelled_UF, spec, shape)
+    table, origin = table_options(spec, every_BF, shape), origin_of(rows, unlabelled_UF, spec, shape)
     history = find_history(spec, every_BF) if shape.history else None
     start = None
     with half_of_the_cores():
@@ -114,7 +124,7 @@ def _learn(
                 history=history,
                 origin=origin,
             )
-        return fit_networks(
+        networks = fit_networks(
             LearningRows(x_BF=rows.x_BF, y_B=rows.y_B, folds=make_folds(rows, options.seed)),
             table,
             shape,
@@ -126,6 +136,7 @@ def _learn(
             start=start,
             origin=origin,
         )
+    return networks, pack_weights(networks.served, table, shape, history)
 
 
 def _left_out(trees: Fitted, rows: TrainingRows, seed: int) -> Floats:
@@ -155,13 +166,14 @@ def _operations(served: FoldNets) -> float:
     return float(in_trunk + sum(series_operations(network, history) for network in networks))
 
 
-def _device(wanted: str) -> torch.device:
+def find_device(wanted: str) -> torch.device:
+    """Where networks are trained. InputError: cuda is wanted and not there."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise InputError("the device is cuda, but torch sees none; set ASSAY_DEVICE=cpu or auto", code="NO_CUDA")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
 
 
-def _origin(rows: TrainingRows, unlabelled_UF: Floats, spec: FeatureSpec, shape: NetworkOptions) -> str:
+def origin_of(rows: TrainingRows, unlabelled_UF: Floats, spec: FeatureSpec, shape: NetworkOptions) -> str:
     """Hash of what is learned from, and how: a run on other rows or of other networks must not be taken up."""
     digest = hashlib.sha256(repr((spec.to_json(), shape)).encode())
     for array in (rows.x_BF, rows.y_B, unlabelled_UF):
@@ -169,7 +181,7 @@ def _origin(rows: TrainingRows, unlabelled_UF: Floats, spec: FeatureSpec, shape:
     return digest.hexdigest()
 
 
-def _about(networks: Networks, spec: FeatureSpec, fit_rows: Labelled, shape: NetworkOptions) -> dict[str, Any]:
+def network_record(networks: Networks, spec: FeatureSpec, fit_rows: Labelled, shape: NetworkOptions) -> dict[str, Any]:
     report, served = networks.report, networks.served
     return {
         "rows_without_label": len(fit_rows.unlabelled_UF),

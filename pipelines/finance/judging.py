@@ -44,6 +44,7 @@ class FittedModel:
     )
     about: Mapping[str, Any]  # how it was found, for the bundle; plain JSON
     exit_tolerance: float = TOLERANCE  # log loss that early exits may cost, where the options do not say
+    beside: Mapping[str, bytes] = field(default_factory=dict)  # files for the bundle that no runner reads
     packages: tuple[str, ...] = ()  # whose versions matter besides lightgbm and numpy
 
 

@@ -149,7 +149,7 @@ def fit_networks(
         for network in served.networks:
             network.load_state_dict(dict(start), strict=False)
     served.to(device)
-    learner = _Learner(rows, options, seed, device)
+    learner = Learner(rows, options, seed, device)
     report = train(
         served,
         learner.epoch,
@@ -177,7 +177,7 @@ def fit_networks(
     return Networks(served, margin_B, report, balance)
 
 
-class _Learner:
+class Learner:
     """The rows on the device, cut into steps: every step has a batch of each network's own rows."""
 
     def __init__(self, rows: LearningRows, options: NetworkOptions, seed: int, device: torch.device) -> None:

@@ -21,7 +21,7 @@ from core.runtime.engine import Engine
 from data.spec import FeatureSpec
 from pipelines.finance import tree_model
 from pipelines.finance.boosting import Floats, TrainingRows
-from pipelines.finance.continued import Continued, continue_trees
+from pipelines.finance.continued import continue_trees
 from pipelines.finance.features import extract, to_batch
 from pipelines.finance.forgetting import Forgetting, Quality, compare, quality
 from pipelines.finance.judging import FittedModel
@@ -125,20 +125,12 @@ def find_news(frame: pd.DataFrame, spec: FeatureSpec, ignore: tuple[str, ...]) -
 def update_trees(
     base: Base, fit_rows: Labelled, valid_rows: Labelled, options: CreditOptions, progress: Progress, *, seeds: int = 1
 ) -> tuple[FittedModel, dict[str, Any]]:
-    """Let the base's forest learn on; the second is what the update did."""
-    found = learn_on_trees(base, fit_rows, options, progress, seeds=seeds)
+    """Let the base's forest learn on; the second is what the update did. Added trees are the mean of so many seeds."""
+    rows = TrainingRows(x_BF=fit_rows.x_BF, y_B=fit_rows.y_B, group_B=fit_rows.group_B)
+    shape = base.about["trees"]
+    found = continue_trees(base.trees, shape, rows, base.spec, seed=options.seed, progress=progress, seeds=seeds)
     margin_MB = tree_model.margins(found.fold_texts, valid_rows.x_BF)
     return tree_model.tree_model(found.text, margin_MB, found.about(base.about)), {"trees": found.to_json()}
-
-
-def learn_on_trees(
-    base: Base, fit_rows: Labelled, options: CreditOptions, progress: Progress, *, seeds: int = 1
-) -> Continued:
-    """Let the base's forest learn on."""
-    rows = TrainingRows(x_BF=fit_rows.x_BF, y_B=fit_rows.y_B, group_B=fit_rows.group_B)
-    return continue_trees(
-        base.trees, base.about["trees"], rows, base.spec, seed=options.seed, progress=progress, seeds=seeds
-    )
 
 
 def reference_rows(base: Base, reference: Reference) -> Labelled:
