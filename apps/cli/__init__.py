@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": Entry("apps.cli.evaluate", "All metrics of a model on labelled data, with intervals."),
     "score": Entry("apps.cli.score", "Score a file of cases, row by row, in bounded memory."),
     "inspect": Entry("apps.cli.inspect", "Inspect pictures, folders or a watched folder."),
+    "features": Entry("apps.cli.features", "Features of transactions over time, written as a table."),
     "report": Entry("apps.cli.report", "Read company reports: facts, statements, sections, checks, features."),
     "data": Entry("apps.cli.data", "Make data to try things on; check a file before it is used."),
     "rules": Entry("apps.cli.rules", "Rules: list features, check tables, try and adopt hard rules."),
