@@ -4,6 +4,7 @@
     signature.json      Ed25519 over the manifest (optional)
     golden.safetensors  inputs and the outputs they must give (optional)
     <part>.txt, .onnx   the model itself
+    others              files that no runner reads, such as weights from which an update goes on (optional)
 
 Why so strict: LightGBM aborts the whole process on a damaged text file, or loads it silently with other scores.
 """
