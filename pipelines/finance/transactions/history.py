@@ -177,13 +177,20 @@ class HistoryPast:
         end = int(end_N[0])
         return np.asarray([[self.history.distinct(first, end)] for first in start_WN[:, 0].tolist()])
 
-    def fraud_places(self, start_WN: Ints, end_N: Ints) -> tuple[Ints, Ints]:
-        first_WN, last_WN = np.full(start_WN.shape, -1), np.full(start_WN.shape, -1)
-        end, sums = int(end_N[0]), self.history.sums[FRAUD]
-        if sums[end] == sums[self.history.start]:
-            return first_WN, last_WN
+    def first_of(self, label: int, start_WN: Ints, end_N: Ints) -> Ints:
+        return self._found(label, start_WN, int(end_N[0]), 0)
+
+    def last_of(self, label: int, start_WN: Ints, end_N: Ints) -> Ints:
+        return self._found(label, start_WN, int(end_N[0]), -1)
+
+    def _found(self, label: int, start_WN: Ints, end: int, which: int) -> Ints:
+        found_WN, frauds = np.full(start_WN.shape, -1), self.history.sums[FRAUD]
+        if label == 1 and frauds[end] == frauds[self.history.start]:
+            return found_WN
+        rows = self.history.rows
+        marks = rows[FRAUD] if label == 1 else rows[LABELLED] - rows[FRAUD]
         for at, start in enumerate(start_WN[:, 0].tolist()):
-            found = np.flatnonzero(self.history.rows[FRAUD, start:end])
-            if len(found):
-                first_WN[at], last_WN[at] = start + found[0], start + found[-1]
-        return first_WN, last_WN
+            places = np.flatnonzero(marks[start:end])
+            if len(places):
+                found_WN[at] = start + places[which]
+        return found_WN

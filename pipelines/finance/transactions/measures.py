@@ -85,5 +85,7 @@ MEASURES: dict[str, Measure] = {
     "risk": Measure(past_events.risk, (FRAUD, LABELLED), lagged=True),
     "last_fraud": Measure(past_events.last_fraud, (FRAUD,), lagged=True),
     "first_fraud": Measure(past_events.first_fraud, (FRAUD,), lagged=True),
+    "run": Measure(past_events.run, (FRAUD,), lagged=True),
+    "run_age": Measure(past_events.run_age, (FRAUD,), lagged=True),
     "good_since": Measure(past_events.good_since, (FRAUD, LABELLED), lagged=True),
 }

@@ -57,16 +57,28 @@ def risk(view: View, asked: Asked, unit: float) -> Floats:
 
 
 def last_fraud(view: View, asked: Asked, unit: float) -> Floats:
-    return view.since(view.frauds(asked)[1])
+    return view.since(view.last_known(asked))
 
 
 def first_fraud(view: View, asked: Asked, unit: float) -> Floats:
-    return view.since(view.frauds(asked)[0])
+    return view.since(view.first_known(asked))
 
 
 def good_since(view: View, asked: Asked, unit: float) -> Floats:
     """Known good transactions since the last known fraud."""
     end_N = view.end(lagged=True)
-    last_WN = view.frauds(asked)[1]
+    last_WN = view.last_known(asked)
     prefix = view.past.prefix(LABELLED)
     return np.where(last_WN >= 0, prefix[end_N] - prefix[np.maximum(last_WN, -1) + 1], np.nan)
+
+
+def run(view: View, asked: Asked, unit: float) -> Floats:
+    """Known frauds since the last known good transaction."""
+    first_WN, prefix = view.run(asked), view.past.prefix(FRAUD)
+    found_WN = prefix[view.end(lagged=True)] - prefix[np.maximum(first_WN, 0)]
+    return np.where(first_WN >= 0, found_WN, 0).astype(np.float64)
+
+
+def run_age(view: View, asked: Asked, unit: float) -> Floats:
+    """Seconds since the first of them."""
+    return view.since(view.run(asked))

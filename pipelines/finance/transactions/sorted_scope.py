@@ -52,6 +52,7 @@ class SortedScope:
     previous: Ints | None  # place of the transaction before of the same key and partner; -1 where there is none
     sums: dict[int, Ints] = field(default_factory=dict)  # quantity -> its prefix sums, where they were asked for
     located: dict[int, Ints] = field(default_factory=dict)  # span -> first place inside it (M,), where it was asked for
+    marks: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)  # label -> see mark
     repeats: dict[str, tuple[Ints, Ints]] = field(default_factory=dict)  # window -> see _find_repeats
 
     @classmethod
@@ -107,26 +108,18 @@ class SortedScope:
             return self.gaps
         return np.asarray(self.gaps * (self.gaps if quantity == GAP_SQUARE else place_M))
 
-    @cached_property
-    def last_fraud(self) -> Ints:
-        """Place (M + 1,) of the last known fraud before every place; -1 where there is none, in any key."""
-        fraud = self.label_M == 1
-        at = np.where(fraud, np.arange(len(fraud)), -1)
-        return np.concatenate([[-1], np.maximum.accumulate(at)]) if len(at) else np.asarray([-1])
-
-    @cached_property
-    def next_fraud(self) -> Ints:
-        """Place (M + 1,) of the first fraud at or after every place; M where there is none, in any key."""
-        fraud = self.label_M == 1
-        size = len(fraud)
-        at = np.where(fraud, np.arange(size), size)
-        return np.append(np.minimum.accumulate(at[::-1])[::-1], size)
+    def mark(self, label: int) -> None:
+        """Note the last place of a label before every place, and the first at or after it (M + 1,), in any key."""
+        size, marked = len(self.label_M), self.label_M == label
+        before = np.maximum.accumulate(np.where(marked, np.arange(size), -1)) if size else np.empty(0, dtype=np.int64)
+        after = np.minimum.accumulate(np.where(marked, np.arange(size), size)[::-1])[::-1] if size else before
+        self.marks[label] = np.concatenate([[-1], before]), np.append(after, size)
 
     def jobs(self, quantities: Iterable[int]) -> list[Callable[[], object]]:
         """What the views share; the jobs may be done side by side, and must be before the first view."""
         found: list[Callable[[], object]] = [partial(self.prefix, quantity) for quantity in quantities]
         found += [partial(self._find_repeats, window) for window in self.scope.partner_windows]
-        return [*found, lambda: (self.last_fraud, self.next_fraud)]
+        return found + [partial(self.mark, label) for label in (0, 1)]
 
     def _find_repeats(self, window: Window) -> None:
         """What `distinct` needs of a window: sums (M + 1,) of repeats that came in, and of those that went out.
@@ -214,9 +207,13 @@ class SortedPast:
             rows.append(end_N - start_N - repeats_N)
         return np.stack(rows)
 
-    def fraud_places(self, start_WN: Ints, end_N: Ints) -> tuple[Ints, Ints]:
-        last_N, first_WN = self.table.last_fraud[end_N], self.table.next_fraud[start_WN]
-        return np.where(first_WN < end_N, first_WN, -1), np.where(last_N >= start_WN, last_N, -1)
+    def first_of(self, label: int, start_WN: Ints, end_N: Ints) -> Ints:
+        found_WN = self.table.marks[label][1][start_WN]
+        return np.where(found_WN < end_N, found_WN, -1)
+
+    def last_of(self, label: int, start_WN: Ints, end_N: Ints) -> Ints:
+        found_N = self.table.marks[label][0][end_N]
+        return np.where(found_N >= start_WN, found_N, -1)
 
 
 def numbered(keys: Sequence[Ints]) -> tuple[Ints, int]:

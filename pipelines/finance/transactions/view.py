@@ -80,8 +80,12 @@ class Past(Protocol):
         """Number of different partners (W, N) among the places from start to before end."""
         ...
 
-    def fraud_places(self, start_WN: Ints, end_N: Ints) -> tuple[Ints, Ints]:
-        """First and last known fraud (W, N) among those places; -1 where there is none."""
+    def first_of(self, label: int, start_WN: Ints, end_N: Ints) -> Ints:
+        """First transaction (W, N) of a label (1 fraud, 0 good) among those places; -1 where there is none."""
+        ...
+
+    def last_of(self, label: int, start_WN: Ints, end_N: Ints) -> Ints:
+        """The last one."""
         ...
 
 
@@ -98,7 +102,6 @@ class View:
     _starts: dict[bool, Ints] = field(default_factory=dict)
     _ends: dict[bool, Ints] = field(default_factory=dict)
     _floors: list[Ints] = field(default_factory=list)
-    _frauds: dict[tuple[Window, ...], tuple[Ints, Ints]] = field(default_factory=dict)
 
     def floor(self) -> Ints:
         """First place (N,) that is looked at: kept, and within the horizon."""
@@ -157,11 +160,19 @@ class View:
         end_N = self.end()
         return np.where(end_N > self.floor(), end_N - 1, -1)
 
-    def frauds(self, asked: Asked) -> tuple[Ints, Ints]:
-        """Places (W, N) of the first and last known fraud inside the windows; -1 where there is none."""
-        if asked.windows not in self._frauds:
-            self._frauds[asked.windows] = self.past.fraud_places(self.starts(asked), self.end(lagged=True))
-        return self._frauds[asked.windows]
+    def first_known(self, asked: Asked) -> Ints:
+        """Place (W, N) of the first known fraud inside the windows; -1 where there is none."""
+        return self.past.first_of(1, self.starts(asked), self.end(lagged=True))
+
+    def last_known(self, asked: Asked) -> Ints:
+        """Place (W, N) of the last known fraud inside the windows; -1 where there is none."""
+        return self.past.last_of(1, self.starts(asked), self.end(lagged=True))
+
+    def run(self, asked: Asked) -> Ints:
+        """Place (W, N) of the first known fraud after the last known good one inside the windows; -1 where none is."""
+        start_WN, end_N = self.starts(asked), self.end(lagged=True)
+        good_WN = self.past.last_of(0, start_WN, end_N)
+        return self.past.first_of(1, np.maximum(start_WN, good_WN + 1), end_N)
 
     def _all_starts(self, lagged: bool) -> Ints:
         if lagged not in self._starts:

@@ -12,6 +12,7 @@ from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.windows import Window
 
 NAN = math.nan
+OF_LABELS = ("labelled", "frauds", "risk", "last_fraud", "first_fraud", "good_since", "run", "run_age")
 
 
 @dataclass
@@ -54,7 +55,16 @@ def _scope(events, plan, scope, i):
     known = [e for e in past if e.time_ms + plan.delay_ms <= me.time_ms]
     for line in scope.lines:
         for window in line.windows:
-            lagged = line.measure in ("labelled", "frauds", "risk", "last_fraud", "first_fraud", "good_since")
+            lagged = line.measure in (
+                "labelled",
+                "frauds",
+                "risk",
+                "last_fraud",
+                "first_fraud",
+                "good_since",
+                "run",
+                "run_age",
+            )
             inside = _inside(known, me.time_ms - plan.delay_ms, window) if lagged else _inside(past, me.time_ms, window)
             yield _value(line.measure, inside, past, me, signed, window)
 
@@ -135,8 +145,15 @@ def _value(measure, inside, past, me, signed, window):
         "risk": lambda: _over(len(frauds), len(labelled)),
         "last_fraud": lambda: (me.time_ms - frauds[-1].time_ms) / 1000 if frauds else NAN,
         "first_fraud": lambda: (me.time_ms - frauds[0].time_ms) / 1000 if frauds else NAN,
+        "run": lambda: len(_run(labelled)),
+        "run_age": lambda: (me.time_ms - _run(labelled)[0].time_ms) / 1000 if _run(labelled) else NAN,
         "good_since": lambda: len([e for e in labelled if _after(e, frauds[-1])]) if frauds else NAN,
     }[measure]()
+
+
+def _run(labelled):
+    goods = [at for at, e in enumerate(labelled) if e.label == 0]
+    return labelled[goods[-1] + 1 :] if goods else labelled
 
 
 def _after(e, other):
