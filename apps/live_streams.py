@@ -9,6 +9,7 @@ import hashlib
 import json
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ from apps.store.streams import Entry, Journal, Judged, Kept
 from apps.store.tables import Model
 from core.errors import GateError, InputError
 from core.runtime.engine import Engine
-from pipelines.finance.fraud_stream import Arrival, FraudJudge, check_time
+from pipelines.finance.fraud_stream import Arrival, FraudJudge, ReasonsFor, check_time
 from pipelines.finance.score import Score
 from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.events import Events
@@ -28,7 +29,19 @@ from pipelines.finance.transactions.stream import Stream
 
 MOST_KEYS = 20_000  # histories in memory, some 10 to 100 kB each
 FARTHEST = 5_000  # entries and labels of others that are followed one by one; beyond, memory starts from nothing
-_MOST_STREAMS = 16
+MOST_STREAMS = 4  # memories in a process; the one used longest ago goes first
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A transaction as it came: raw cells, who sent it, the clock here; its label, if known (1 fraud, 0 good)."""
+
+    transaction: Mapping[str, Any]
+    actor: str
+    clock_ms: int
+    label: int = -1
+    reasons: int = 4
+    reasons_for: ReasonsFor = "review"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +54,7 @@ class Answered:
     again: bool = False
 
 
-Writing = Callable[[Score, int], dict[str, Any]]  # a score and its serial -> the answer
+Writing = Callable[[Score, int], Mapping[str, Any]]  # a score and its serial -> the answer
 
 
 class LiveStream:
@@ -56,9 +69,7 @@ class LiveStream:
         start = self.journal.state()
         self._serial, self._note = start.last_serial, start.last_note
 
-    def judge(
-        self, raw: Mapping[str, Any], *, label: int, actor: str, clock_ms: int, write: Writing, reasons: int
-    ) -> Answered:
+    def judge(self, asked: Asked, write: Writing) -> Answered:
         """Judge a transaction and keep it; one that was answered before gets the same answer again.
 
         Raises:
@@ -66,30 +77,28 @@ class LiveStream:
             GateError: another transaction has its id.
             DatabaseError: it could not be kept, and so has no answer.
         """
-        arrival = self.judging.read(raw, label)
+        arrival = self.judging.read(asked.transaction, asked.label)
         if arrival.event_id is None:
             words = f"column {self.judging.plan.id_column!r} must name the transaction"
             raise InputError(f"{words}: what is sent again is known by it", code="NO_ID")
-        digest = request_digest(raw)
         with self._lock:
-            return self._judge(arrival, digest, actor, clock_ms, write, reasons)
+            return self._judge(asked, arrival, write)
 
     def note(self, labels: Mapping[str, int]) -> Noted:
         """Note labels by id: 1 fraud, 0 good."""
         return note_labels(self.journal, labels)
 
-    def _judge(
-        self, arrival: Arrival, digest: str, actor: str, clock_ms: int, write: Writing, reasons: int
-    ) -> Answered:
+    def _judge(self, asked: Asked, arrival: Arrival, write: Writing) -> Answered:
         event_id, event = arrival.event_id or "", arrival.event
-        measured = self._score(arrival, reasons)
+        digest = request_digest(asked.transaction)
+        measured = self._score(asked, arrival)
         with self.journal.appending() as entry:
             first = entry.first(event_id)
             if first is not None:
                 return _again(first, digest, event_id)
-            check_time(event, self.judging.plan, newest_ms=entry.newest_ms, clock_ms=clock_ms)
+            check_time(event, self.judging.plan, newest_ms=entry.newest_ms, clock_ms=asked.clock_ms)
             if self._follow(entry):
-                measured = self._score(arrival, reasons)
+                measured = self._score(asked, arrival)
             serial = entry.last_serial + 1
             text = json.dumps(write(measured, serial), ensure_ascii=False, allow_nan=False)
             judged = Judged(
@@ -98,15 +107,16 @@ class LiveStream:
                 probability=measured.probability or 0.0,
                 decision=str(measured.decision),
                 answer=text,
-                actor=actor,
+                actor=asked.actor,
             )
-            entry.put(event_id, event, clock_ms, judged)
+            entry.put(event_id, event, asked.clock_ms, judged)
         self.stream.add(replace(event, serial=serial))
         self._serial = serial
         return Answered(serial=serial, text=text, decision=str(measured.decision))
 
-    def _score(self, arrival: Arrival, reasons: int) -> Score:
-        return self.judging.judge(arrival, self.stream.measure(arrival.event), reasons=reasons)
+    def _score(self, asked: Asked, arrival: Arrival) -> Score:
+        features = self.stream.measure(arrival.event)
+        return self.judging.judge(arrival, features, reasons=asked.reasons, reasons_for=asked.reasons_for)
 
     def _follow(self, entry: Entry) -> bool:
         """Take in what others kept; False: there was nothing."""
@@ -135,19 +145,20 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-_live: dict[tuple[str, str], LiveStream] = {}
+_live: OrderedDict[tuple[str, int], LiveStream] = OrderedDict()
 _live_lock = threading.Lock()
 
 
 def live_stream(db: sqlalchemy.Engine, model: Model, engine: Engine) -> LiveStream:
-    """The stream of a model's name in this process; another version of the model starts with an empty memory."""
-    place = (db.url.render_as_string(hide_password=False), model.name)
+    """The stream of a model in this process. Versions of one name share the journal, each with a memory of its own."""
+    place = (db.url.render_as_string(hide_password=False), model.id)
     with _live_lock:
         found = _live.get(place)
-        if found is None or found.model.id != model.id or found.judging.engine is not engine:
+        if found is None or found.judging.engine is not engine or found.journal.db is not db:
             found = _live[place] = LiveStream(db, model, engine)
-            while len(_live) > _MOST_STREAMS:
-                _live.pop(next(iter(_live)))
+            if len(_live) > MOST_STREAMS:
+                _live.popitem(last=False)
+        _live.move_to_end(place)
         return found
 
 

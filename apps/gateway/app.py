@@ -10,7 +10,8 @@ from typing import TextIO
 
 from fastapi import Depends, FastAPI
 
-from apps.gateway import batches, finance, health, inspection, models
+from apps.gateway import batches, finance, health, inspection, models, transactions
+from apps.gateway.champions import Champions
 from apps.gateway.context import RequestContext
 from apps.gateway.keys import KeyCheck, api_key_header
 from apps.gateway.limits import Judges, Limits
@@ -23,9 +24,9 @@ from apps.settings import Settings
 from apps.store.database import open_database
 
 LEFTOVER_S = 86_400.0
-DESCRIPTION = """Judges loan applications and station pictures. Every call but `/healthz` and `/readyz` needs the header
-`X-API-Key`. Errors are RFC 9457 problem documents. A picture that cannot be judged is `unknown`, never `pass`; a case
-that cannot be scored is never `approve`."""
+DESCRIPTION = """Judges loan applications, transactions and station pictures. Every call but `/healthz` and
+`/readyz` needs the header `X-API-Key`. Errors are RFC 9457 problem documents. A picture that cannot be judged is
+`unknown`, never `pass`; a case that cannot be scored is never `approve`."""
 
 
 def create_app(settings: Settings, limits: Limits | None = None, log_to: TextIO | None = None) -> FastAPI:
@@ -47,7 +48,7 @@ def create_app(settings: Settings, limits: Limits | None = None, log_to: TextIO 
     app.state.gateway = gateway
     add_problem_handlers(app, gateway.log)
     app.include_router(health.open_router)
-    for module in (inspection, finance, batches, models, health):
+    for module in (inspection, finance, transactions, batches, models, health):
         app.include_router(
             module.router,
             dependencies=[Depends(api_key_header)],  # KeyCheck decides; this tells the OpenAPI document
@@ -60,14 +61,17 @@ def create_app(settings: Settings, limits: Limits | None = None, log_to: TextIO 
 
 
 def _gateway(settings: Settings, limits: Limits, log_to: TextIO | None) -> Gateway:
+    db = open_database(settings)
     return Gateway(
         settings=settings,
-        db=open_database(settings),
+        db=db,
         limits=limits,
         judges=Judges(threads=limits.judging, waiting=limits.waiting, retry_after_s=limits.retry_after_s),
         submitters=Judges(
             threads=limits.submitting, waiting=limits.submitting, retry_after_s=limits.retry_after_s, name="submit"
         ),
+        streamers=Judges(threads=1, waiting=limits.stream_waiting, retry_after_s=limits.retry_after_s, name="stream"),
+        champions=Champions(db),
         telemetry=Telemetry(),
         log=make_logger(log_to),
         ready=Readiness(settings),
@@ -82,6 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     gateway.judges.close()
     gateway.submitters.close()
+    gateway.streamers.close()
     gateway.log.info("stopped")
 
 

@@ -20,6 +20,7 @@ from data.finance.reports import STATEMENTS, Line, Place, StatementName
 from pipelines.finance.reports.items import ITEMS
 
 MOST_YEARS = 20
+MOST_TRANSACTIONS = 5_000  # of the past, in one request
 MOST_ITEMS = 500  # of a year
 MOST_LINES = 5_000  # of a statement as extracted: some years, consolidated and of the parent company
 LONGEST_TEXT = 2 * 2**20  # bytes
@@ -125,6 +126,10 @@ class LinesEvidence(BaseModel):
     statements: ExtractedStatements
 
 
+class PastEvidence(BaseModel):
+    transactions: list[Year] = Field(max_length=MOST_TRANSACTIONS)
+
+
 class TextEvidence(BaseModel):
     report_text: Annotated[str, AfterValidator(_bounded)]
 
@@ -138,6 +143,13 @@ def read_lines(statements: Any) -> dict[StatementName, list[Line]]:
     """Extracted lines. Raises Problem 422 with pointers."""
     read = _validated(LinesEvidence, {"statements": statements}).statements
     return {name: [line.to_line() for line in getattr(read, name)] for name in STATEMENTS}
+
+
+def read_transactions(transactions: Any) -> list[dict[str, Any]]:
+    """Past transactions as objects; null is none. Raises Problem 422 with pointers."""
+    if transactions is None:
+        return []
+    return _validated(PastEvidence, {"transactions": transactions}).transactions
 
 
 def read_text(report_text: Any) -> str:
@@ -157,15 +169,23 @@ def statements_schema() -> dict[str, Any]:
     years = YearsEvidence.model_json_schema()["properties"]["statements"]
     lines = LinesEvidence.model_json_schema()
     return {
-        "anyOf": [years, _inlined(lines["properties"]["statements"], lines["$defs"]), {"type": "null"}],
+        "anyOf": [years, inlined(lines["properties"]["statements"], lines["$defs"]), {"type": "null"}],
         "default": None,
         "description": "company models: one object a year, or the statements of assay report extract --json",
     }
 
 
-def _inlined(schema: Any, known: dict[str, Any]) -> Any:
+def transactions_schema() -> dict[str, Any]:
+    """JSON schema of past transactions."""
+    past = PastEvidence.model_json_schema()["properties"]["transactions"]
+    words = "fraud models: past transactions of the same keys, with the columns of the model's table"
+    return {"anyOf": [past, {"type": "null"}], "default": None, "description": words}
+
+
+def inlined(schema: Any, known: dict[str, Any]) -> Any:
+    """A JSON schema without references; `known` are its definitions."""
     if isinstance(schema, dict):
         if "$ref" in schema:
-            return _inlined(known[schema["$ref"].rsplit("/", 1)[-1]], known)
-        return {name: _inlined(value, known) for name, value in schema.items()}
-    return [_inlined(value, known) for value in schema] if isinstance(schema, list) else schema
+            return inlined(known[schema["$ref"].rsplit("/", 1)[-1]], known)
+        return {name: inlined(value, known) for name, value in schema.items()}
+    return [inlined(value, known) for value in schema] if isinstance(schema, list) else schema

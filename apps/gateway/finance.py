@@ -11,7 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from apps.gateway.bodies import read_json
 from apps.gateway.company import to_company_case
-from apps.gateway.evidence import LONGEST_TEXT, Cell, ColumnName, statements_schema
+from apps.gateway.evidence import (
+    LONGEST_TEXT,
+    Cell,
+    ColumnName,
+    read_transactions,
+    statements_schema,
+    transactions_schema,
+)
 from apps.gateway.keys import Caller, caller_of
 from apps.gateway.models import ModelReference, open_engine, resolve_reference
 from apps.gateway.problems import Problem, problem_responses
@@ -22,12 +29,18 @@ from core.runtime.engine import Engine
 from data.records import LoanCase
 from pipelines.finance.company import Wish
 from pipelines.finance.company_request import score_case
-from pipelines.finance.score import score
+from pipelines.finance.fraud_request import score_transaction
+from pipelines.finance.fraud_stream import FraudJudge
+from pipelines.finance.score import Score, score
 from pipelines.finance.scorecard import Decision
 
 REASONS = 4
 JSON = "application/json"
-NOT_JUDGED = {"credit": ("statements", "report_text", "transactions"), "company": ("transactions",)}
+NOT_JUDGED = {
+    "credit": ("statements", "report_text", "transactions"),
+    "company": ("transactions",),
+    "fraud": ("statements", "report_text"),
+}
 
 REPORT_TEXT = {
     "type": ["string", "null"],
@@ -39,7 +52,8 @@ router = APIRouter(prefix="/v1", tags=["finance"])
 
 
 class AssessmentRequest(BaseModel):
-    """`application` holds the columns that the model was trained on, by name; null means missing.
+    """`application` holds the columns that the model was trained on, by name; null means missing. To a fraud model it
+    is the transaction, and `transactions` are past ones, of which nothing is kept (`POST /v1/transactions` does that).
 
     A company model may have `statements` in its place: years (the latest is judged, the others are its history) under
     the headings of the training table or the names of the items, each with the model's column of periods or
@@ -54,7 +68,7 @@ class AssessmentRequest(BaseModel):
     )
     statements: Annotated[Any, WithJsonSchema(statements_schema())] = None
     report_text: Annotated[Any, WithJsonSchema(REPORT_TEXT)] = None
-    transactions: Any = Field(default=None, description="not judged yet: null")
+    transactions: Annotated[Any, WithJsonSchema(transactions_schema())] = None
 
 
 class Latency(BaseModel):
@@ -143,15 +157,14 @@ def _credit(asked: AssessmentRequest, engine: Engine) -> tuple[ScoredCase, Colle
     if not asked.application:
         raise Problem(422, "INVALID_REQUEST", "/application: a credit model needs at least one column")
     scored = score(to_case(asked, engine), engine, reasons=REASONS)
-    case = ScoredCase(
-        case_id=scored.case_id,
-        score=scored.points,
-        probability=scored.probability,
-        decision=scored.decision,
-        reasons=[asdict(reason) | {"text": str(reason)} for reason in scored.reasons],
-        error=scored.error,
+    return _to_stored(scored), scored.warnings
+
+
+def _fraud(asked: AssessmentRequest, engine: Engine) -> tuple[ScoredCase, Collection[str]]:
+    scored = score_transaction(
+        asked.application, read_transactions(asked.transactions), FraudJudge(engine), reasons=REASONS
     )
-    return case, scored.warnings
+    return _to_stored(scored), scored.warnings
 
 
 def _company(asked: AssessmentRequest, engine: Engine) -> tuple[ScoredCase, Collection[str]]:
@@ -162,9 +175,21 @@ def _company(asked: AssessmentRequest, engine: Engine) -> tuple[ScoredCase, Coll
     return replace(case, reasons=reasons), scored.warnings
 
 
+def _to_stored(scored: Score) -> ScoredCase:
+    return ScoredCase(
+        case_id=scored.case_id or uuid.uuid4().hex,
+        score=scored.points,
+        probability=scored.probability,
+        decision=scored.decision,
+        reasons=[asdict(reason) | {"text": str(reason)} for reason in scored.reasons],
+        error=scored.error,
+    )
+
+
 _JUDGES: dict[str, Callable[[AssessmentRequest, Engine], tuple[ScoredCase, Collection[str]]]] = {
     "credit": _credit,
     "company": _company,
+    "fraud": _fraud,
 }
 
 

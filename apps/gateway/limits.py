@@ -28,6 +28,7 @@ class Limits:
     upload_s: float = 600.0  # a whole body may take so long
     judging: int = 0  # cases judged at once; 0 = one for each core
     waiting: int = 32  # cases that may wait for their turn
+    stream_waiting: int = 200  # transactions that may wait for the one thread that judges them
     submitting: int = 2  # batches split into chunks at once
     retry_after_s: int = 1  # what a refused caller is told
 
@@ -47,8 +48,9 @@ class Limits:
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.judging < 0 or self.waiting < 0:
-            raise ValueError(f"judging and waiting must not be negative, got {self.judging} and {self.waiting}")
+        if min(self.judging, self.waiting, self.stream_waiting) < 0:
+            values = f"{self.judging}, {self.waiting} and {self.stream_waiting}"
+            raise ValueError(f"judging, waiting and stream_waiting must not be negative, got {values}")
 
 
 class Judges:

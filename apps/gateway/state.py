@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlalchemy
 from fastapi import Request
 
+from apps.gateway.champions import Champions
 from apps.gateway.limits import Judges, Limits
 from apps.gateway.logs import Logger
 from apps.gateway.readiness import Readiness
@@ -22,6 +23,8 @@ class Gateway:
     limits: Limits
     judges: Judges  # single cases
     submitters: Judges  # batches being split into chunks
+    streamers: Judges  # transactions of streams, one after the other
+    champions: Champions
     telemetry: Telemetry
     log: Logger
     ready: Readiness

@@ -6,7 +6,7 @@ F features of the model.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from pipelines.finance.transactions.stream import Event
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
+ReasonsFor = Literal["review", "all"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +66,8 @@ class FraudJudge:
         others, warnings = self._gate(raw)
         return Arrival(event_id=read_id(raw, self.plan), event=event, others=others, warnings=warnings)
 
-    def judge(self, arrival: Arrival, features: Singles, *, reasons: int = 4) -> Score:
-        """Score a transaction by what it saw of the past (F of the plan).
+    def judge(self, arrival: Arrival, features: Singles, *, reasons: int = 4, reasons_for: ReasonsFor = "all") -> Score:
+        """Score a transaction by what it saw of the past (F of the plan). "review": no reasons for an approval.
 
         InputError: a feature lies where none may. AssayError: the model gave no number.
         """
@@ -81,7 +82,7 @@ class FraudJudge:
             probability=float(risk.probability[0]),
             points=float(self.policy.scale.points(risk.probability)[0]),
             decision=DECISIONS[zone],
-            reasons=self._reasons(values_1F, zone, reasons),
+            reasons=self._reasons(values_1F, zone, 0 if zone == APPROVE and reasons_for == "review" else reasons),
             error=None,
             warnings=warnings,
         )

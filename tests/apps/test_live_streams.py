@@ -12,7 +12,7 @@ import sqlalchemy
 
 from apps import live_streams
 from apps.engines import engine_for
-from apps.live_streams import Answered, LiveStream, live_stream
+from apps.live_streams import Answered, Asked, LiveStream, live_stream
 from apps.settings import Settings
 from apps.store import models, streams
 from apps.store.database import DatabaseError, open_database, writing
@@ -62,7 +62,7 @@ def written(scored: Score, serial: int) -> dict[str, Any]:
 
 
 def judge(live: LiveStream, raw: dict[str, Any], *, label: int = -1, clock_ms: int = CLOCK_MS) -> Answered:
-    return live.judge(raw, label=label, actor="test", clock_ms=clock_ms, write=written, reasons=0)
+    return live.judge(Asked(transaction=raw, label=label, actor="test", clock_ms=clock_ms, reasons=0), written)
 
 
 def probability(answered: Answered) -> float:
@@ -205,12 +205,12 @@ def test_a_failure_while_it_is_written_keeps_nothing(made: Any) -> None:
         return {"probability": float("nan")}
 
     with pytest.raises(ValueError, match="JSON"):
-        live.judge(raw, label=-1, actor="test", clock_ms=CLOCK_MS, write=broken, reasons=0)
+        live.judge(Asked(transaction=raw, actor="test", clock_ms=CLOCK_MS, reasons=0), broken)
     assert live.journal.find(raw["id"]) is None
     assert judge(live, raw).serial == 1
 
 
-def test_one_memory_a_name_in_a_process_and_a_new_one_for_a_new_version(
+def test_versions_have_one_memory_each_in_a_process_and_share_the_journal(
     settings: Settings, db: sqlalchemy.Engine, tmp_path: Path
 ) -> None:
     first = models.register(db, settings, write_fraud_bundle(tmp_path / "a"), "cards")
