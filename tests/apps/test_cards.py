@@ -1,6 +1,7 @@
 """The model document says how reasons are found, and what exits save."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -82,3 +83,18 @@ def test_exits_in_words() -> None:
     )
     one_class = json.loads(json.dumps(EXITS)) | {"with_exits": {"auc": None, "log_loss": 0.1}}
     assert "AUC" not in exit_words(one_class)
+
+
+def test_a_card_says_what_an_update_gained_and_forgot() -> None:
+    side = {"auc": 0.75, "log_loss": 0.41, "log_loss_at_rate": 0.4}
+    new = {"rows": 90, "before": side, "after": side | {"auc": 0.8, "log_loss": 0.39}}
+    old = {"rows": 500, "before": side, "after": side | {"log_loss_at_rate": 0.402}, "allowed": 0.05}
+    old["forgotten"] = {"value": 0.012, "low": -0.01, "high": 0.03}
+    update = {"base": {"name": "<loans>", "version": 2}, "validation": new, "reference": old}
+    page = card(replace(manifest(None, trees="lightgbm"), about={"update": update}), {})
+    assert (
+        "<p>It learned on from &lt;loans&gt;@2: on 90 new validation rows log loss 0.4100 before, 0.3900 after "
+        "(AUC 0.7500, 0.8000); on 500 reference rows, at their base rate, log loss 0.4000 before, 0.4020 after "
+        "(AUC 0.7500, 0.7500): of what was known about them 1.2% (-1.0% to 3.0%, allowed 5.0%) was forgotten.</p>"
+    ) in page
+    assert "It learned on" not in card(manifest(None, trees="lightgbm"), {})
