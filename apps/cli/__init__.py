@@ -28,6 +28,7 @@ COMMANDS = {
     "features": Entry("apps.cli.features", "Features of transactions over time, written as a table."),
     "report": Entry("apps.cli.report", "Read company reports: facts, statements, sections, checks, features."),
     "data": Entry("apps.cli.data", "Make data to try things on; check a file before it is used."),
+    "augment": Entry("apps.cli.augment", "Augment series: make new ones, search policies, find label noise."),
     "rules": Entry("apps.cli.rules", "Rules: list features, check tables, try and adopt hard rules."),
     "models": Entry("apps.cli.models", "The model registry: list, show, promote, rollback, import, export, card."),
     "jobs": Entry("apps.cli.jobs", "Scheduled batch jobs: list, add, run, remove."),

@@ -56,6 +56,15 @@ class Pattern:
     anchored: bool = False  # needs series whose label is about the last step
     even_grid: bool = False  # needs even steps: refuses series with times
 
+    @property
+    def all_refusals(self) -> list[str]:
+        """Kinds of constraints and of series that it refuses."""
+        return [
+            *self.refuses,
+            *(["uneven steps"] if self.even_grid else []),
+            *(["labels of whole series"] if self.anchored else []),
+        ]
+
 
 def spread_of(x_TC: Floats, fitted_C: Floats) -> Floats:
     """Standard deviation (C,) of the series itself, or that of the fitted series where fewer than 4 steps are seen."""

@@ -131,6 +131,12 @@ def summary_features(x_NTC: Floats) -> Floats:
     return np.concatenate(columns, axis=1)
 
 
+def timed_features(x_NTC: Floats) -> Floats:
+    """`summary_features` of events whose first channel is their times: the gaps between them take its place."""
+    gaps_NT = np.diff(x_NTC[:, :, 0], axis=1, prepend=np.nan)
+    return summary_features(np.concatenate([gaps_NT[:, :, None], x_NTC[:, :, 1:]], axis=2))
+
+
 def metric_of(y_B: NDArray[Any], p_B: Floats) -> float:
     """Average precision of class 1, or the mean over classes, each against the rest."""
     if p_B.ndim == 1:

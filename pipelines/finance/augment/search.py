@@ -159,6 +159,7 @@ def _suggest(trial: Any, options: SearchOptions) -> Policy:
     magnitude = trial.suggest_float("magnitude", 0.3, 3.0, log=True)
     copies = trial.suggest_int("copies", *options.copies, log=True)
     together = trial.suggest_categorical("together", (False, True))
+    probability = trial.suggest_categorical("probability", (1.0, 0.5))
     border = trial.suggest_categorical("border", (0.0, 0.5, 1.0)) if options.border else 0.0
     return Policy(
         patterns=patterns,
@@ -166,6 +167,7 @@ def _suggest(trial: Any, options: SearchOptions) -> Policy:
         magnitude_high=magnitude * 1.3,
         per_series=len(patterns) if together else 1,
         copies=copies,
+        probability=probability,
         border=border,
     )
 
