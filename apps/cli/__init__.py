@@ -36,6 +36,7 @@ COMMANDS = {
     "worker": Entry("apps.cli.services", "A worker alone."),
     "schedule": Entry("apps.cli.services", "The schedule and the sweeper alone."),
     "dashboard": Entry("apps.cli.services", "The dashboards alone."),
+    "stream": Entry("apps.cli.stream", "Streams of transactions: load a history, replay a file, show what is held."),
     "keys": Entry("apps.cli.keys", "API keys of the gateway: add, list, revoke."),
     "doctor": Entry("apps.cli.doctor", "Check the set-up and say how to mend what is wrong."),
 }

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
+from apps.store.database import reading
 from apps.store.stream_tables import StreamEvent, StreamKey, table_of
 from apps.store.streams import Journal
+from pipelines.finance.transactions.quantities import DAY_MS
 from pipelines.finance.transactions.stream import Event
 
 _events, _keys = table_of(StreamEvent), table_of(StreamKey)
@@ -63,3 +66,28 @@ def prune_all(journal: Journal, *, at_once: int = 1_000) -> int:
         removed += some
         if some < at_once:
             return removed
+
+
+def contents(journal: Journal) -> dict[str, int | str | None]:
+    """What a stream holds, in numbers."""
+    here = _events.c.stream_id == journal.stream_id
+    known = func.count().filter(_events.c.label >= 0)
+    judged = func.count(_events.c.answer)
+    query = select(func.count(), judged, known, func.min(_events.c.time_ms), func.max(_events.c.time_ms)).where(here)
+    with reading(journal.db) as session:
+        transactions, answers, labels, oldest_ms, newest_ms = session.execute(query).one()
+    return {
+        "transactions": transactions,
+        "answered": answers,
+        "with a label": labels,
+        "oldest": _written(oldest_ms),
+        "newest": _written(newest_ms),
+        "last serial": journal.state().last_serial,
+        "days kept": journal.plan.keeps_ms // DAY_MS,
+    }
+
+
+def _written(time_ms: int | None) -> str | None:
+    if time_ms is None:
+        return None
+    return (datetime(1970, 1, 1) + timedelta(milliseconds=time_ms)).isoformat(sep=" ", timespec="seconds")

@@ -84,6 +84,6 @@ def write_fraud_bundle(folder: Path, *, plan: TransactionPlan | None = None, nam
         calibration=None,
         metrics={"average_precision": {"value": 0.5}},
         golden=None,
-        about={"transactions": (plan or fraud_plan()).to_json()},
+        about={"transactions": (plan or fraud_plan()).to_json(), "labels": {"bad": "1", "good": "0"}},
     )
     return folder
