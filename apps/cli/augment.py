@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from apps.cli.augment_reading import judge_of, kinds_of, magnitudes, read, read_policy, rules_of
+from apps.cli.augment_reading import chosen_policy, judge_of, kinds_of, read, rules_of
 from apps.cli.augment_showing import judge_labels, show_noise, show_search, suspect_frame
 from apps.cli.console import emit_json, emit_table, note, parse_where, progress_bar
-from core.errors import InputError
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, help="Augment series: make new ones, search policies, find label noise."
@@ -65,22 +64,11 @@ def make(
     """
     from data.tables import TableWriter  # noqa: PLC0415  (pandas, only when it is needed)
     from pipelines.finance.augment.long_table import to_frame  # noqa: PLC0415
-    from pipelines.finance.augment.policy import Policy, augmentor_of  # noqa: PLC0415
+    from pipelines.finance.augment.policy import augmentor_of  # noqa: PLC0415
 
     table = read(data, id_column, time, value, label, where, length)
     rules = rules_of(constraint, table.columns.values, anchored, None)
-    if policy is not None and pattern:
-        raise InputError("--policy and --pattern both say what to do; give one of them")
-    low, high = magnitudes(magnitude)
-    chosen = (
-        read_policy(policy)
-        if policy is not None
-        else Policy(patterns=tuple(pattern or ()), magnitude_low=low, magnitude_high=high)
-    )
-    if not chosen.patterns:
-        if policy is not None:
-            raise InputError(f"{policy} says that no augmentation is best; nothing was made")
-        raise InputError("give a --pattern (assay augment patterns lists them), or the --policy of a search")
+    chosen = chosen_policy(policy, pattern, magnitude)
     augmentor = augmentor_of(chosen, seed, rules)
     given: dict[str, Any] = {"times": table.times, "points": table.points_NT}
     augmentor.fit(table.x_NTC, table.y_N, **given)
@@ -132,9 +120,8 @@ def search(
     rules = rules_of(constraint, table.columns.values, anchored, None if table.even else 0)
     kinds = kinds_of(rules, len(table.columns.values))
     able = [name for name in PATTERNS if refusal(name, kinds, not table.even, anchored) is None]
-    options = SearchOptions(
-        patterns=tuple(pattern or able), trials=trials, seconds=seconds or float("inf"), seed=seed
-    )  # fmt: skip
+    tried, most = tuple(pattern or able), seconds or float("inf")
+    options = SearchOptions(patterns=tried, trials=trials, seconds=most, seed=seed)
     judge = judge_of(table, judged, rules, seed)
     with progress_bar("searching") as progress:
         found = search_policy(judge, run, options, progress)

@@ -80,7 +80,24 @@ def judge_of(table: "SeriesTable", judged: "SeriesTable | None", rules: "DataRul
     )
 
 
-def read_policy(path: Path) -> "Policy":
+def chosen_policy(path: Path | None, patterns: list[str] | None, magnitude: str) -> "Policy":
+    """The policy of a file, or of patterns that were named. Raises InputError where nothing is left to do."""
+    from pipelines.finance.augment.policy import Policy  # noqa: PLC0415
+
+    if path is not None and patterns:
+        raise InputError("--policy and --pattern both say what to do; give one of them")
+    if path is not None:
+        found = _read_policy(path)
+        if not found.patterns:
+            raise InputError(f"{path} says that no augmentation is best; nothing was made")
+        return found
+    if not patterns:
+        raise InputError("give a --pattern (assay augment patterns lists them), or the --policy of a search")
+    low, high = _magnitudes(magnitude)
+    return Policy(patterns=tuple(patterns), magnitude_low=low, magnitude_high=high)
+
+
+def _read_policy(path: Path) -> "Policy":
     from pipelines.finance.augment.policy import Policy  # noqa: PLC0415
 
     if not path.is_file():
@@ -91,7 +108,7 @@ def read_policy(path: Path) -> "Policy":
         raise InputError(f"{path} is no policy: {error}; give policy.json of a search's run") from error
 
 
-def magnitudes(text: str) -> tuple[float, float]:
+def _magnitudes(text: str) -> tuple[float, float]:
     low, colon, high = text.partition(":")
     try:
         return float(low), float(high) if colon else float(low)

@@ -24,6 +24,7 @@ from pipelines.finance.augment.series import Floats
 
 Progress = Callable[[float, str], None]
 JOURNAL, STUDY, NONE = "trials.journal", "augmentation", "none"
+STARTUP = 6  # trials drawn at random before the sampler learns from them
 FRESH = 10_000  # seeds of confirmation begin there
 
 
@@ -142,7 +143,7 @@ def _run_trial(study: Any, runner: _Runner, options: SearchOptions, number: int)
     """Ask for a policy by a sampler whose seed is the trial's number, so that a resumed search asks the same."""
     import optuna  # noqa: PLC0415
 
-    study.sampler = optuna.samplers.TPESampler(seed=options.seed * 100_003 + number, n_startup_trials=8)
+    study.sampler = optuna.samplers.TPESampler(seed=options.seed * 100_003 + number, n_startup_trials=STARTUP)
     asked = study.ask()
     policy = NOOP if number == 0 else _suggest(asked, options)
     trial = runner.compare(number, policy, options.seeds)
