@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.plan import TransactionPlan
-from pipelines.finance.transactions.quantities import COUNT, FRAUD, LABELLED, OF_KEY, fill_of_key, gap_steps
+from pipelines.finance.transactions.quantities import (
+    COUNT,
+    FRAUD,
+    FRAUD_LOG,
+    LABELLED,
+    LOG,
+    OF_KEY,
+    fill_of_key,
+    gap_steps,
+)
 from pipelines.finance.transactions.view import Looking, Pick, View
 from pipelines.finance.transactions.windows import Window
 
@@ -78,6 +87,7 @@ class KeyHistory:
             return False
         place = self.start + int(found[0])
         self.rows[LABELLED, place], self.rows[FRAUD, place] = label >= 0, label == 1
+        self.rows[FRAUD_LOG, place] = self.rows[LOG, place] if label == 1 else 0
         self._sum_from(place, place)
         return True
 

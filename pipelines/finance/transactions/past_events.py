@@ -6,7 +6,10 @@ from numpy.typing import NDArray
 from pipelines.finance.transactions.quantities import (
     AMOUNT,
     FRAUD,
+    FRAUD_LOG,
     LABELLED,
+    LOG,
+    LOG_UNIT,
 )
 from pipelines.finance.transactions.view import Asked, View
 from pipelines.finance.transactions.window_sums import over
@@ -82,3 +85,9 @@ def run(view: View, asked: Asked, unit: float) -> Floats:
 def run_age(view: View, asked: Asked, unit: float) -> Floats:
     """Seconds since the first of them."""
     return view.since(view.run(asked))
+
+
+def fraud_size(view: View, asked: Asked, unit: float) -> Floats:
+    """Mean logarithm of the amounts of the known frauds, less that of all transactions then."""
+    frauds = over(view.sums(FRAUD_LOG, asked), view.sums(FRAUD, asked))
+    return np.asarray((frauds - over(view.sums(LOG, asked), view.counts(asked))) / LOG_UNIT, dtype=np.float64)

@@ -14,10 +14,10 @@ LOG_UNIT = 4_096  # steps of a natural logarithm
 TURN_UNIT = 16_384  # steps of a cosine
 DAY_MS = 86_400_000
 NIGHT_HOURS = (0, 6)  # from, to (exclusive)
-AMOUNT, LOG, LOG_SQUARE, REFUND, NIGHT, WEEKEND, COSINE, SINE, LABELLED, FRAUD = range(10)
-GAP, GAP_SQUARE, PLACE_LOG, PLACE_SQUARE_LOG, PLACE_GAP = range(10, 15)
-COUNT = 15
-OF_KEY = 10  # from here on they depend on the transactions of the key before this one
+AMOUNT, LOG, LOG_SQUARE, REFUND, NIGHT, WEEKEND, COSINE, SINE, LABELLED, FRAUD, FRAUD_LOG = range(11)
+GAP, GAP_SQUARE, PLACE_LOG, PLACE_SQUARE_LOG, PLACE_GAP = range(11, 16)
+COUNT = 16
+OF_KEY = 11  # from here on they depend on the transactions of the key before this one
 _MINUTE = np.arange(1_440) * (2 * np.pi / 1_440)
 _COSINE, _SINE = (np.rint(turn(_MINUTE) * TURN_UNIT).astype(np.int64) for turn in (np.cos, np.sin))
 
@@ -34,9 +34,9 @@ def own_quantity(quantity: int, time_ms_M: Ints, steps_M: Ints, unit: float, lab
     """
     if quantity == AMOUNT:
         return np.maximum(steps_M, 0)
-    if quantity in (LOG, LOG_SQUARE):
+    if quantity in (LOG, LOG_SQUARE, FRAUD_LOG):
         log_M = log_steps(np.maximum(steps_M, 0) * unit)
-        return log_M if quantity == LOG else log_M * log_M
+        return np.asarray(log_M * {LOG: 1, LOG_SQUARE: log_M, FRAUD_LOG: label_M == 1}[quantity])
     if quantity in (COSINE, SINE):
         turned = _COSINE if quantity == COSINE else _SINE
         return np.asarray(turned[(time_ms_M % DAY_MS) // 60_000])

@@ -58,7 +58,7 @@ def test_a_bad_row_keeps_its_place_with_its_error(
     assert json.loads(capsys.readouterr().out) == {
         "out": str(out),
         "rows": 49,
-        "features": 147,
+        "features": 151,
         "refused": {"NO_KEY": 1},
     }
 

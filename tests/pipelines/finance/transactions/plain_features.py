@@ -12,7 +12,7 @@ from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.windows import Window
 
 NAN = math.nan
-OF_LABELS = ("labelled", "frauds", "risk", "last_fraud", "first_fraud", "good_since", "run", "run_age")
+OF_LABELS = ("labelled", "frauds", "risk", "last_fraud", "first_fraud", "good_since", "run", "run_age", "fraud_size")
 
 
 @dataclass
@@ -147,6 +147,7 @@ def _value(measure, inside, past, me, signed, window):
         "first_fraud": lambda: (me.time_ms - frauds[0].time_ms) / 1000 if frauds else NAN,
         "run": lambda: len(_run(labelled)),
         "run_age": lambda: (me.time_ms - _run(labelled)[0].time_ms) / 1000 if _run(labelled) else NAN,
+        "fraud_size": lambda: _mean([e.log for e in frauds]) - _mean(logs),
         "good_since": lambda: len([e for e in labelled if _after(e, frauds[-1])]) if frauds else NAN,
     }[measure]()
 
