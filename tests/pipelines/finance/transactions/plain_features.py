@@ -55,16 +55,7 @@ def _scope(events, plan, scope, i):
     known = [e for e in past if e.time_ms + plan.delay_ms <= me.time_ms]
     for line in scope.lines:
         for window in line.windows:
-            lagged = line.measure in (
-                "labelled",
-                "frauds",
-                "risk",
-                "last_fraud",
-                "first_fraud",
-                "good_since",
-                "run",
-                "run_age",
-            )
+            lagged = line.measure in OF_LABELS
             inside = _inside(known, me.time_ms - plan.delay_ms, window) if lagged else _inside(past, me.time_ms, window)
             yield _value(line.measure, inside, past, me, signed, window)
 
