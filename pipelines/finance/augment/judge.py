@@ -3,6 +3,7 @@
 Legend: N series, T steps, C channels, F features, B validation rows, G classes.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -31,6 +32,11 @@ class Judge(Protocol):
 
     @property
     def labels(self) -> NDArray[Any]: ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells data and rules from others, so that a search is not gone on with on other data."""
+        ...
 
     def forecast(self, policy: Policy, seed: int) -> Floats:
         """Return (B,) or (B, G); same policy and seed, same forecasts."""
@@ -74,6 +80,14 @@ class TreeJudge:
     @property
     def labels(self) -> NDArray[Any]:
         return self.valid.y_N
+
+    @property
+    def fingerprint(self) -> str:
+        found = hashlib.sha256(repr((self.rules, dict(self.options or {}))).encode())
+        for part in (self.fit, self.valid):
+            found.update(np.ascontiguousarray(part.x_NTC).tobytes())
+            found.update(part.y_N.tobytes())
+        return found.hexdigest()
 
     def forecast(self, policy: Policy, seed: int) -> Floats:
         x_MTC, y_M = augmented_rows(self.fit.x_NTC, self.fit.y_N, policy, seed, rules=self.rules)

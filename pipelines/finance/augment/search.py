@@ -112,8 +112,7 @@ class _Runner:
 def _claim(folder: Path, options: SearchOptions, judge: Judge) -> None:
     """Write down what the run searches, or compare with what it began with; budgets alone may change."""
     asked = {key: value for key, value in asdict(options).items() if key not in ("trials", "seconds")}
-    label = {"rows": len(judge.labels), "positives": int(np.sum(judge.labels == 1))}
-    text = json.dumps({"options": asked, "valid": label}, sort_keys=True)
+    text = json.dumps({"options": asked, "data": judge.fingerprint}, sort_keys=True)
     path = folder / "search.json"
     if path.exists() and path.read_text(encoding="utf-8") != text:
         raise InputError(f"{folder} holds a search with other options or data; name another folder, or remove it")

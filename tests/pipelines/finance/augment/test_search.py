@@ -16,6 +16,8 @@ OPTIONS = SearchOptions(patterns=("jitter", "mixup", "spike"), trials=10, seeds=
 class Told:
     """A judge whose forecasts sharpen with what a policy is worth; it remembers what it was asked."""
 
+    fingerprint = "told"
+
     def __init__(self, worth: dict[str, float], luck: float = 0.0, stop_after: int | None = None) -> None:
         rng = np.random.default_rng(0)
         self.labels = (rng.random(600) < 0.2).astype(np.int64)
@@ -84,6 +86,16 @@ def test_a_folder_of_another_search_is_refused(tmp_path: Path) -> None:
     search_policy(Told({}), tmp_path, SearchOptions(patterns=("jitter",), trials=1))
     with pytest.raises(InputError, match="other options or data; name another folder"):
         search_policy(Told({}), tmp_path, SearchOptions(patterns=("spike",), trials=1))
+
+
+def test_a_folder_of_other_data_is_refused(tmp_path: Path) -> None:
+    options = SearchOptions(patterns=("jitter",), trials=1, seeds=(0,))
+    first, other = (TreeJudge(fit=series(at, 60, 0.3), valid=series(9, 60, 0.3), features=summary_features)
+                    for at in (0, 1))  # fmt: skip
+    search_policy(first, tmp_path, options)
+    search_policy(first, tmp_path, options)
+    with pytest.raises(InputError, match="other options or data"):
+        search_policy(other, tmp_path, options)
 
 
 def test_no_trial_begins_after_the_seconds_are_spent(tmp_path: Path) -> None:
