@@ -95,4 +95,17 @@ def _inspection(
     return evaluation.to_json(), dict(evaluation.curves)
 
 
-EVALUATORS = {"credit": _credit, "company": _company, "inspection": _inspection}
+def _volatility(
+    engine: Engine, data: Path, where: Mapping[str, str], seed: int, _progress: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from data.tables import read_table  # noqa: PLC0415  (each kind loads only its own)
+    from pipelines.finance.volatility import columns_of, evaluate_series  # noqa: PLC0415
+
+    table = read_table(data, text=[columns_of(engine).time, *where])
+    evaluation, days = evaluate_series(table.frame, engine, where, seed=seed)
+    for words in days.notes:
+        note(f"{data}: {words}")
+    return evaluation.to_json(), dict(evaluation.curves)
+
+
+EVALUATORS = {"credit": _credit, "company": _company, "inspection": _inspection, "volatility": _volatility}

@@ -28,6 +28,7 @@ HEADLINES = {
     "credit": ("auc", "ks", "ece"),
     "company": ("auc", "ks", "ece"),
     "inspection": ("image_auroc", "aupro", "f1"),
+    "volatility": ("qlike", "mse", "skill"),
 }
 
 

@@ -14,6 +14,7 @@ import typer
 
 from apps.cases import is_report, is_statements, read_cases, read_companies, read_reports
 from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
+from apps.cli.score_volatility import score_volatility
 from apps.cli.waiting import wait_for_job
 from apps.engines import engine_for
 from apps.settings import load_settings
@@ -35,6 +36,7 @@ MOST_WARNINGS = 12  # that are told one by one
 GATHERED = 2  # columns of one warning that are told in one line
 BIN_POINTS = 20.0
 ROWS_AT_ONCE = 50_000
+SERIES = "volatility"  # the kind of model that forecasts a day and decides nothing
 
 app = typer.Typer(add_completion=False)
 
@@ -87,7 +89,7 @@ class Totals:
 
 @app.command()
 def score(
-    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit or company model")],
+    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit, company or volatility model")],
     data: Annotated[
         Path,
         typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX; for a company model also reports, see above"),
@@ -110,16 +112,23 @@ def score(
     reports too, each of which is a case: HTML, iXBRL, an XBRL package, company facts (JSON), PDF, text, a CSV or XLSX
     with one report's statements and without the model's columns, or a folder of them.
 
+    A volatility model takes a series, one row a day, and forecasts the trading day after each row.
+
     Example: assay score loans --data new.csv --out scored.csv --reasons 3
     """
     settings = load_settings()
     db = open_database(settings)
     model = models.resolve(db, name)
-    if model.kind not in SCORERS:
-        words = f"assay score takes {' and '.join(SCORERS)}"
+    if model.kind not in (*SCORERS, SERIES):
+        words = f"assay score takes {', '.join((*SCORERS, SERIES))}"
         raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; {words}")
     if out.exists() and data.exists() and out.samefile(data):
         raise InputError(f"--out {out} is the file of --data and would be overwritten; name another file")
+    if model.kind == SERIES:
+        if workers or where or id_column is not None or company is not None:
+            raise InputError("a series is forecast whole: --workers, --where, --id and --company mean nothing there")
+        score_volatility(settings, model, data, out, as_json=as_json)
+        return
     started = time.monotonic()
     if workers:
         from apps.store.cutting import refuse_reports  # noqa: PLC0415  (not needed to score here)

@@ -8,6 +8,7 @@ import typer
 
 from apps.cli.console import Progress, parse_floors, parse_where
 from apps.cli.train_company import company
+from apps.cli.train_volatility import volatility
 from apps.cli.training import (
     Cost,
     CreditPreset,
@@ -187,3 +188,4 @@ def inspection(
 
 
 app.command()(company)
+app.command()(volatility)

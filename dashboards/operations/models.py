@@ -13,7 +13,7 @@ from dashboards.marks import signed
 from dashboards.reads import EvaluationLine, ModelLine
 from dashboards.words import Words, utc
 
-MAIN_METRIC: Final = {"credit": "auc", "company": "auc", "inspection": "image_auroc"}
+MAIN_METRIC: Final = {"credit": "auc", "company": "auc", "inspection": "image_auroc", "volatility": "qlike"}
 
 
 def show() -> None:

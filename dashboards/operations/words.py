@@ -65,6 +65,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "kind_credit": ("credit", "信用"),
     "kind_company": ("company", "企业"),
     "kind_inspection": ("inspection", "检测"),
+    "kind_volatility": ("volatility", "波动率"),
     "company_column": ("Column of companies", "公司列"),
     "period_column": ("Column of periods", "报告期列"),
     "cases_are": ("A case is", "案件单位"),

@@ -1,6 +1,6 @@
 """Floors: the least that a metric must reach on the validation rows before a model is kept."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from core.errors import GateError, InputError
 from core.metrics.bootstrap import Metric
@@ -15,14 +15,14 @@ def check_names(names: Iterable[str]) -> None:
         raise InputError(f"no metric is called {', '.join(unknown)}; allowed: {', '.join((*HIGHER, *LOWER))}")
 
 
-def check_floors(metrics: Mapping[str, Metric], floors: Mapping[str, float]) -> None:
-    """GateError naming every metric that is missing, under its floor, or (brier, log_loss, ece) over it."""
+def check_floors(metrics: Mapping[str, Metric], floors: Mapping[str, float], ceilings: Collection[str] = LOWER) -> None:
+    """GateError naming every metric that is missing, under its floor, or (one of `ceilings`) over it."""
     failed = []
     for name, floor in floors.items():
         metric = metrics[name]
         if metric.missing is not None:
             failed.append(f"{name} is missing ({metric.missing})")
-        elif not (metric.value <= floor if name in LOWER else metric.value >= floor):
-            failed.append(f"{name} {metric.value:.4f} {'over' if name in LOWER else 'under'} {floor:g}")
+        elif not (metric.value <= floor if name in ceilings else metric.value >= floor):
+            failed.append(f"{name} {metric.value:.4f} {'over' if name in ceilings else 'under'} {floor:g}")
     if failed:
         raise GateError(f"the model was not kept, on the validation rows: {'; '.join(failed)}")
