@@ -23,8 +23,10 @@ from pipelines.finance.transactions.windows import Window, parse_window
 
 ScopeKind = Literal["entity", "counterpart", "pair"]
 SCOPES: tuple[ScopeKind, ...] = ("entity", "counterpart", "pair")
+OF_EVENTS = ("since", "step", "past_log", "past_known", "known_since")  # they need windows of events
 COLUMNS = ("scope", "measure", "windows")
 DEFAULT = Path(__file__).parent / "features.csv"
+SEQUENCES = Path(__file__).parent / "sequences.csv"  # the last transactions one by one, which networks read as events
 OF_THE_EVENT = {
     "amount": ("amount of the transaction", "交易金额"),
     "hour": ("hour of the day", "交易时刻（小时）"),
@@ -144,6 +146,12 @@ class Scope:
         return found
 
 
+def with_sequences(declared: str = "") -> str:
+    """A table of features (the default set) and the last transactions one by one beside it."""
+    own = declared or DEFAULT.read_text(encoding="utf-8")
+    return own.rstrip("\n") + "\n" + SEQUENCES.read_text(encoding="utf-8").partition("\n")[2]
+
+
 def read_lines(text: str, where: str) -> tuple[Line, ...]:
     """Read a table of features. InputError: other columns, an unknown scope, measure or window, or a line twice."""
     rows = list(csv.reader(io.StringIO(text)))
@@ -174,7 +182,7 @@ def _line(row: Sequence[str], where: str) -> Line:
         parsed = tuple(parse_window(window) for window in windows.split())
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-    if not parsed or (measure in ("since", "step") and not all(window.events for window in parsed)):
+    if not parsed or (measure in OF_EVENTS and not all(window.events for window in parsed)):
         raise InputError(
             f"{where}: {measure} needs windows{' of events, such as 3n' if parsed else ''}; got {windows!r}"
         )

@@ -91,3 +91,16 @@ def fraud_size(view: View, asked: Asked, unit: float) -> Floats:
     """Mean logarithm of the amounts of the known frauds, less that of all transactions then."""
     frauds = over(view.sums(FRAUD_LOG, asked), view.sums(FRAUD, asked))
     return np.asarray((frauds - over(view.sums(LOG, asked), view.counts(asked))) / LOG_UNIT, dtype=np.float64)
+
+
+def past_log(view: View, asked: Asked, unit: float) -> Floats:
+    """Logarithm of 1 + the amount so many transactions before."""
+    place_WN = view.back(asked)
+    return np.where(place_WN >= 0, view.value(LOG, place_WN) / LOG_UNIT, np.nan)
+
+
+def past_known(view: View, asked: Asked, unit: float) -> Floats:
+    """What the transaction so many before, of those whose delay is over, turned out to be: 1 fraud, 0 good."""
+    place_WN = view.back(asked)
+    labelled_WN = (place_WN >= 0) & (view.value(LABELLED, place_WN) > 0)
+    return np.where(labelled_WN, view.value(FRAUD, place_WN), np.nan)

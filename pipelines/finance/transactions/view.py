@@ -152,7 +152,7 @@ class View:
     def back(self, asked: Asked) -> Ints:
         """Places (W, N) of the transaction so many (the windows' events) before; -1 where none is kept."""
         number_W1 = np.asarray([[window.events] for window in asked.windows])
-        place_WN = self.end() - number_W1
+        place_WN = self.end(asked.lagged) - number_W1
         return np.where(place_WN >= self.floor(), place_WN, -1)
 
     def last(self) -> Ints:

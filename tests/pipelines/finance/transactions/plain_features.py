@@ -13,6 +13,7 @@ from pipelines.finance.transactions.windows import Window
 
 NAN = math.nan
 OF_LABELS = ("labelled", "frauds", "risk", "last_fraud", "first_fraud", "good_since", "run", "run_age", "fraud_size")
+OF_LABELS += ("past_known", "known_since")
 
 
 @dataclass
@@ -97,6 +98,8 @@ def _value(measure, inside, past, me, signed, window):
     labelled = [e for e in inside if e.label >= 0]
     quarter = _inside(past, me.time_ms, Window("90d", span_ms=90 * 86_400_000))
     gaps = _gap_logs(inside)
+    due = [e for e in inside if measure in OF_LABELS]
+    due = due[0] if window.events and len(due) == window.events else None
     back = past[-window.events] if window.events and len(past) >= window.events else None
     angle = (me.clock.hour * 60 + me.clock.minute) * 2 * math.pi / 1440
     if measure == "zscore":
@@ -131,6 +134,9 @@ def _value(measure, inside, past, me, signed, window):
         "first": lambda: float(not inside),
         "age": lambda: (me.time_ms - inside[0].time_ms) / 1000 if inside else NAN,
         "step": lambda: _over(signed, back.spent) if back else NAN,
+        "past_log": lambda: back.log if back else NAN,
+        "past_known": lambda: due.label if due and due.label >= 0 else NAN,
+        "known_since": lambda: (me.time_ms - due.time_ms) / 1000 if due else NAN,
         "labelled": lambda: len(labelled),
         "frauds": lambda: len(frauds),
         "risk": lambda: _over(len(frauds), len(labelled)),

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.finance.transactions.batch import measure_table
+from pipelines.finance.transactions.declaration import with_sequences
 from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.quantities import DAY_MS
 from pipelines.finance.transactions.sequence import ABSENT_DAYS, sequences, sequences_of_table
@@ -24,7 +25,7 @@ from tests.pipelines.finance.transactions.streams import event_of, make_plan, ma
     cards=st.integers(1, 4),
 )
 def test_a_stream_and_a_table_give_the_same_bits_on_any_stream(seed, rows, late, delay_days, days, cards) -> None:
-    plan = make_plan(delay_ms=delay_days * DAY_MS, most_events=32)
+    plan = make_plan(delay_ms=delay_days * DAY_MS, most_events=32, declared=with_sequences())
     events = make_reading(np.random.default_rng(seed), rows, plan, late=late, days=days, cards=cards).events
 
     table = measure_table(events, plan)
@@ -36,7 +37,7 @@ def test_a_stream_and_a_table_give_the_same_bits_on_any_stream(seed, rows, late,
 @pytest.mark.parametrize("late", [0.0, 0.3])
 @pytest.mark.parametrize("delay_days", [0, 7])
 def test_features_are_what_their_words_say(late: float, delay_days: int) -> None:
-    plan = make_plan(delay_ms=delay_days * DAY_MS, most_events=40)
+    plan = make_plan(delay_ms=delay_days * DAY_MS, most_events=40, declared=with_sequences())
     events = make_reading(np.random.default_rng(5), 240, plan, late=late, cards=3, days=80).events
 
     made = measure_table(events, plan)[:, 7:]
