@@ -48,7 +48,7 @@ def barycentre_average(series: Series, draw: Draw) -> Series:
     peers, scaled = [peers[n] for n in closest], [scaled[0], *(scaled[1 + n] for n in closest)]
     distance_M, _ = align(scaled[0], np.stack(scaled[1:]), BAND)
     near = np.argsort(distance_M, kind="stable")[:NEAREST]
-    least = max(float(distance_M[near[0]]), np.finfo(float).tiny)
+    least = float(distance_M[near[0]]) or 1.0  # one that is equal: weights by spreads
     weight_M = np.append(1.0, np.exp(np.log(0.5) * distance_M[near] / least / draw.magnitude))
     centre_TC = barycentre(np.stack([scaled[0], *(scaled[1 + n] for n in near)]), weight_M, BAND)
     mixed = replace(

@@ -51,9 +51,11 @@ class Policy:
         """
         if not self.patterns:
             return "noop"
-        border = f" border {self.border:g}" if self.border else ""
+        extra = f" {self.per_series} each" if self.per_series > 1 else ""
+        extra += f" p {self.probability:g}" if self.probability < 1 else ""
+        extra += f" border {self.border:g}" if self.border else ""
         magnitudes = f"{self.magnitude_low:.2g}-{self.magnitude_high:.2g}"
-        return f"{'+'.join(self.patterns)} {magnitudes} x{self.copies}{border}"
+        return f"{'+'.join(self.patterns)} {magnitudes} x{self.copies}{extra}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"patterns": list(self.patterns)}

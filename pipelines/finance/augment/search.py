@@ -23,7 +23,7 @@ from pipelines.finance.augment.policy import NOOP, Policy
 from pipelines.finance.augment.series import Floats
 
 Progress = Callable[[float, str], None]
-JOURNAL, STUDY, NONE = "trials.journal", "augmentation", "none"
+JOURNAL, STUDY = "trials.journal", "augmentation"
 STARTUP = 6  # trials drawn at random before the sampler learns from them
 FRESH = 10_000  # seeds of confirmation begin there
 
@@ -38,7 +38,6 @@ class SearchOptions:
     seeds: tuple[int, ...] = (0, 1)  # each policy is the mean of these
     confirmed: int = 3  # how many of the best are judged again
     fresh_seeds: int = 3  # on how many seeds of confirmation
-    most_at_once: int = 3  # patterns in a policy
     copies: tuple[int, int] = (1, 20)
     border: bool = True  # whether copies of the largest class near the border may be tried
     seed: int = 0
@@ -49,7 +48,7 @@ class SearchOptions:
         if not self.patterns:
             raise InputError("a search needs at least one pattern to try")
         for name, value in (("trials", self.trials), ("seconds", self.seconds), ("seeds", len(self.seeds)),
-                            ("fresh_seeds", self.fresh_seeds), ("most_at_once", self.most_at_once)):  # fmt: skip
+                            ("fresh_seeds", self.fresh_seeds)):  # fmt: skip
             if not value > 0:
                 raise InputError(f"{name} must be above 0, got {value}")
         if not 1 <= self.copies[0] <= self.copies[1]:
@@ -139,9 +138,14 @@ def _finished(study: Any) -> list[Trial]:
 
 
 def _run_trial(study: Any, runner: _Runner, options: SearchOptions, number: int) -> Trial:
-    """Ask for a policy by a sampler whose seed is the trial's number, so that a resumed search asks the same."""
+    """Ask for a policy by a sampler whose seed is the trial's number, so that a resumed search asks the same.
+
+    The trial after no augmentation has all patterns, two a series, at unit strength; from there on the sampler draws.
+    """
     import optuna  # noqa: PLC0415
 
+    if number == 1 and not study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.WAITING,)):
+        study.enqueue_trial(_start(options))
     study.sampler = optuna.samplers.TPESampler(seed=options.seed * 100_003 + number, n_startup_trials=STARTUP)
     asked = study.ask()
     policy = NOOP if number == 0 else _suggest(asked, options)
@@ -151,21 +155,28 @@ def _run_trial(study: Any, runner: _Runner, options: SearchOptions, number: int)
     return trial
 
 
+def _start(options: SearchOptions) -> dict[str, Any]:
+    copies = round(math.sqrt(options.copies[0] * options.copies[1]))
+    chosen: dict[str, Any] = {f"use_{name}": True for name in options.patterns}
+    chosen |= {"magnitude": 1.0, "copies": copies, "per_series": 2, "probability": 1.0}
+    return chosen | ({"border": 0.0} if options.border else {})
+
+
 def _suggest(trial: Any, options: SearchOptions) -> Policy:
-    names = [trial.suggest_categorical("pattern_1", options.patterns)]
-    for place in range(2, options.most_at_once + 1):
-        names.append(trial.suggest_categorical(f"pattern_{place}", (NONE, *options.patterns)))
-    patterns = tuple(dict.fromkeys(name for name in names if name != NONE))
+    """One pattern for certain, and every other in or out."""
+    first = trial.suggest_categorical("pattern", options.patterns)
+    chosen = [name for name in options.patterns if trial.suggest_categorical(f"use_{name}", (False, True))]
+    patterns = tuple(dict.fromkeys([first, *chosen]))
     magnitude = trial.suggest_float("magnitude", 0.3, 3.0, log=True)
     copies = trial.suggest_int("copies", *options.copies, log=True)
-    together = trial.suggest_categorical("together", (False, True))
+    per_series = trial.suggest_int("per_series", 1, 3)
     probability = trial.suggest_categorical("probability", (1.0, 0.5))
     border = trial.suggest_categorical("border", (0.0, 0.5, 1.0)) if options.border else 0.0
     return Policy(
         patterns=patterns,
         magnitude_low=magnitude * 0.7,
         magnitude_high=magnitude * 1.3,
-        per_series=len(patterns) if together else 1,
+        per_series=min(per_series, len(patterns)),
         copies=copies,
         probability=probability,
         border=border,
