@@ -21,7 +21,7 @@ class Entry:
 COMMANDS = {
     "demo": Entry("apps.cli.demo", "The whole loop on generated data, both domains, in under two minutes."),
     "up": Entry("apps.cli.services", "Gateway, worker, schedule and dashboards in one command; Ctrl-C stops all."),
-    "train": Entry("apps.cli.train", "Train a model: credit, company, inspection."),
+    "train": Entry("apps.cli.train", "Train a model: credit, company, fraud, inspection, volatility."),
     "evaluate": Entry("apps.cli.evaluate", "All metrics of a model on labelled data, with intervals."),
     "score": Entry("apps.cli.score", "Score a file of cases, row by row, in bounded memory."),
     "inspect": Entry("apps.cli.inspect", "Inspect pictures, folders or a watched folder."),

@@ -95,6 +95,19 @@ def _inspection(
     return evaluation.to_json(), dict(evaluation.curves)
 
 
+def _fraud(
+    engine: Engine, data: Path, where: Mapping[str, str], seed: int, progress: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    from apps.histories import Columns, read_history  # noqa: PLC0415  (each kind loads only its own)
+    from pipelines.finance.fraud import ledger_of  # noqa: PLC0415
+    from pipelines.finance.fraud_evaluate import evaluate_fraud  # noqa: PLC0415
+
+    history = read_history(data, Columns.of_model(engine.bundle.manifest), where)
+    progress(0.2, f"measuring {int(history.chosen[0].sum())} transactions")
+    evaluation = evaluate_fraud(ledger_of(history.frame, engine, history.errors), history.chosen[0], engine, seed=seed)
+    return evaluation.to_json(), dict(evaluation.curves)
+
+
 def _volatility(
     engine: Engine, data: Path, where: Mapping[str, str], seed: int, _progress: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -108,4 +121,10 @@ def _volatility(
     return evaluation.to_json(), dict(evaluation.curves)
 
 
-EVALUATORS = {"credit": _credit, "company": _company, "inspection": _inspection, "volatility": _volatility}
+EVALUATORS = {
+    "credit": _credit,
+    "company": _company,
+    "fraud": _fraud,
+    "inspection": _inspection,
+    "volatility": _volatility,
+}

@@ -27,6 +27,7 @@ LONGEST_CELL = 160
 HEADLINES = {
     "credit": ("auc", "ks", "ece"),
     "company": ("auc", "ks", "ece"),
+    "fraud": ("average_precision", "auc", "card_precision_at_100"),
     "inspection": ("image_auroc", "aupro", "f1"),
     "volatility": ("qlike", "mse", "skill"),
 }

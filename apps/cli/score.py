@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import typer
 
-from apps.cases import is_report, is_statements, read_cases, read_companies, read_reports
+from apps.cases import is_report, is_statements, read_reports
 from apps.cli.console import Progress, emit_json, emit_table, note, parse_where, progress_bar
 from apps.cli.score_volatility import score_volatility
+from apps.cli.scorers import SCORERS, Asked
 from apps.cli.waiting import wait_for_job
 from apps.engines import engine_for
 from apps.settings import load_settings
@@ -26,11 +27,9 @@ from core.errors import InputError
 from core.runtime.attribute import attribution
 from core.runtime.bundle import open_bundle
 from core.runtime.engine import Engine
-from data.source import Source
-from data.spec import FeatureSpec
 from data.tables import TableWriter, open_source
-from pipelines.finance.company import Wish, score_company, score_reports
-from pipelines.finance.score import Scored, score_table
+from pipelines.finance.company import Wish, score_reports
+from pipelines.finance.score import Scored
 
 MOST_WARNINGS = 12  # that are told one by one
 GATHERED = 2  # columns of one warning that are told in one line
@@ -89,7 +88,7 @@ class Totals:
 
 @app.command()
 def score(
-    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit, company or volatility model")],
+    name: Annotated[str, typer.Argument(help="NAME or NAME@VERSION of a credit, company, fraud or volatility model")],
     data: Annotated[
         Path,
         typer.Option(help="the cases: CSV, CSV.GZ, Parquet or XLSX; for a company model also reports, see above"),
@@ -156,7 +155,7 @@ def score(
         engine = engine_for(settings, model)
         source = None if model.kind == "company" and _is_report(data, engine) else open_source(data)
         with progress_bar(f"scoring {data.name}") as progress:
-            wish = _Wish(parse_where(where or []), id_column, reasons, reasons_for.value, chunk, company)
+            wish = Asked(parse_where(where or []), id_column, reasons, reasons_for.value, chunk, company)
             pieces = _reports(data, engine, wish) if source is None else SCORERS[model.kind](source, engine, wish)
             totals = _write(pieces, data, out, model, progress)
         _tell(data, () if source is None else source.notes, totals, engine)
@@ -165,16 +164,6 @@ def score(
         record_run(db, kind="score", model=model, params=params, summary=summary)
     how = attribution(open_bundle(models.model_folder(settings, model)).manifest)
     _report(model, out, summary, how, time.monotonic() - started, as_json)
-
-
-@dataclass(frozen=True)
-class _Wish:
-    where: dict[str, str]
-    id_column: str | None
-    reasons: int
-    reasons_for: Any
-    rows: int
-    company: str | None
 
 
 def _write(pieces: Iterator[Scored], data: Path, out: Path, model: Model, progress: Progress) -> Totals:
@@ -197,35 +186,7 @@ def _write(pieces: Iterator[Scored], data: Path, out: Path, model: Model, progre
     return totals
 
 
-def _credit(source: Source, engine: Engine, wish: _Wish) -> Iterator[Scored]:
-    spec = FeatureSpec.from_json(engine.bundle.manifest.spec)
-    for piece in read_cases(source, spec, id_column=wish.id_column, where=wish.where, rows=wish.rows):
-        yield score_table(
-            piece.frame,
-            engine,
-            ids=piece.ids,
-            row_errors=piece.errors,
-            reasons=wish.reasons,
-            reasons_for=wish.reasons_for,
-        )
-
-
-def _company(source: Source, engine: Engine, wish: _Wish) -> Iterator[Scored]:
-    table = read_companies(source, engine.bundle.manifest, id_column=wish.id_column, where=wish.where)
-    yield score_company(
-        table.frame,
-        engine,
-        ids=table.ids,
-        row_errors=table.errors,
-        reasons=wish.reasons,
-        reasons_for=wish.reasons_for,
-    )
-
-
-SCORERS: dict[str, Callable[[Source, Engine, _Wish], Iterator[Scored]]] = {"credit": _credit, "company": _company}
-
-
-def _reports(data: Path, engine: Engine, wish: _Wish) -> Iterator[Scored]:
+def _reports(data: Path, engine: Engine, wish: Asked) -> Iterator[Scored]:
     if wish.where or wish.id_column is not None:
         raise InputError(f"{data} is a report, not a table: --where and --id mean nothing there")
     wanted = Wish(reasons=wish.reasons, reasons_for=wish.reasons_for)

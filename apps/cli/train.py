@@ -1,4 +1,4 @@
-"""`assay train credit` and `assay train inspection`; `assay train company` is registered here too."""
+"""`assay train credit` and `assay train inspection`; `assay train company` and others are registered here too."""
 
 import shutil
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from apps.cli.console import Progress, parse_floors, parse_where
 from apps.cli.train_company import company
+from apps.cli.train_fraud import fraud
 from apps.cli.train_volatility import volatility
 from apps.cli.training import (
     Cost,
@@ -188,4 +189,5 @@ def inspection(
 
 
 app.command()(company)
+app.command()(fraud)
 app.command()(volatility)

@@ -13,7 +13,13 @@ from dashboards.marks import signed
 from dashboards.reads import EvaluationLine, ModelLine
 from dashboards.words import Words, utc
 
-MAIN_METRIC: Final = {"credit": "auc", "company": "auc", "inspection": "image_auroc", "volatility": "qlike"}
+MAIN_METRIC: Final = {
+    "credit": "auc",
+    "company": "auc",
+    "fraud": "average_precision",
+    "inspection": "image_auroc",
+    "volatility": "qlike",
+}
 
 
 def show() -> None:

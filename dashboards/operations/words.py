@@ -64,6 +64,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "main_metric": ("Main metric", "主要指标"),
     "kind_credit": ("credit", "信用"),
     "kind_company": ("company", "企业"),
+    "kind_fraud": ("fraud", "欺诈"),
     "kind_inspection": ("inspection", "检测"),
     "kind_volatility": ("volatility", "波动率"),
     "company_column": ("Column of companies", "公司列"),

@@ -4,7 +4,7 @@ All margins come from the runners that will serve. B rows, F features, S stages,
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,22 @@ class Judged:
     combination: Combination | None
     policy: Policy
     metrics: Mapping[str, Metric]
+    probability_B: Floats  # of the validation rows, each by a calibration that it had no part in
     exits: Mapping[str, Any] = field(default_factory=dict)
     golden: Golden
 
 
-def judge(fitted: FittedModel, rows: Labelled, spec: FeatureSpec, options: CreditOptions) -> Judged:
-    """Calibrate, set zones and exits, and measure, each row by a calibration that it had no part in."""
+def judge(
+    fitted: FittedModel,
+    rows: Labelled,
+    spec: FeatureSpec,
+    options: CreditOptions,
+    rate: Callable[[Floats], float] | None = None,
+) -> Judged:
+    """Calibrate, set zones and exits, and measure, each row by a calibration that it had no part in.
+
+    `rate` finds the wanted share of declines from the margins (B,) of the rows; None: as the options have it.
+    """
     with tempfile.TemporaryDirectory() as draft:
         runners = _open(fitted, Path(draft))
         seen = ExitRows(margin_SB=stage_margins(fitted.stages, runners, rows.x_BF), y_B=rows.y_B)
@@ -70,16 +80,19 @@ def judge(fitted: FittedModel, rows: Labelled, spec: FeatureSpec, options: Credi
     patient = calibrate_stages(fitted.stages, seen)
     last = patient.stages[-1]
     final = ValidationRows(margin_B=last.combine(seen.margin_SB), fold_margin_MB=fitted.fold_margin_MB)
-    zones = choose_zones(last.calibrator, final, options.costs, options.target_rate)
+    wanted = options.target_rate if rate is None else rate(final.margin_B)
+    zones = choose_zones(last.calibrator, final, options.costs, wanted)
     tolerance = fitted.exit_tolerance if options.exit_tolerance is None else options.exit_tolerance
     combination = set_bands(patient, seen, zones, tolerance)
     plain = _is_plain(fitted.stages)
     exits = [] if plain else [cost.to_json() for cost in exit_costs(patient, seen, seen, zones, TOLERANCES)]
+    p_B = _crossed(combination, seen)
     return Judged(
         calibration=last.calibrator.to_json() if plain else None,
         combination=None if plain else combination,
-        policy=Policy(scale=options.scale, zones=zones, rule=describe(zones, options.costs, options.target_rate)),
-        metrics=binary_metrics(rows.y_B, _crossed(combination, seen), seed=options.seed),
+        policy=Policy(scale=options.scale, zones=zones, rule=describe(zones, options.costs, wanted)),
+        metrics=binary_metrics(rows.y_B, p_B, seed=options.seed),
+        probability_B=p_B,
         exits={} if plain else {"exits": exits},
         golden=_plain_golden(table, golden_SG[0], last.calibrator) if plain else _golden(table, golden_SG, combination),
     )
