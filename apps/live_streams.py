@@ -11,11 +11,13 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy
 
+from apps.store.database import stating
 from apps.store.stream_labels import Noted, note_labels
 from apps.store.streams import Entry, Journal, Judged, Kept
 from apps.store.tables import Model
@@ -66,6 +68,7 @@ class LiveStream:
         self.journal = Journal.open(db, model.name, self.judging.plan)
         self.stream = Stream(self.judging.plan, recall=self._recall, most_keys=MOST_KEYS)
         self._lock = threading.Lock()
+        self._lookback = _Lookback(db)
         start = self.journal.state()
         self._serial, self._note = start.last_serial, start.last_note
 
@@ -115,7 +118,8 @@ class LiveStream:
         return Answered(serial=serial, text=text, decision=str(measured.decision))
 
     def _score(self, asked: Asked, arrival: Arrival) -> Score:
-        features = self.stream.measure(arrival.event)
+        with self._lookback:
+            features = self.stream.measure(arrival.event)
         return self.judging.judge(arrival, features, reasons=asked.reasons, reasons_for=asked.reasons_for)
 
     def _follow(self, entry: Entry) -> bool:
@@ -132,7 +136,32 @@ class LiveStream:
         return bool(events or notes)
 
     def _recall(self, scope: Scope, keys: tuple[int, ...]) -> Events:
-        return self.journal.recall(scope, keys, self._serial)
+        return self.journal.recall(scope, keys, self._serial, self._lookback.connection())
+
+
+class _Lookback:
+    """One reading for all histories that a transaction needs and memory lacks; opened when the first is asked for."""
+
+    def __init__(self, db: sqlalchemy.Engine) -> None:
+        self._db = db
+        self._inside = False
+        self._reading: AbstractContextManager[sqlalchemy.Connection] | None = None
+        self._open: sqlalchemy.Connection | None = None
+
+    def __enter__(self) -> None:
+        self._inside = True
+
+    def __exit__(self, *error: Any) -> None:
+        reading, self._inside, self._reading, self._open = self._reading, False, None, None
+        if reading is not None:
+            reading.__exit__(*error)
+
+    def connection(self) -> sqlalchemy.Connection | None:
+        """The reading's connection; None outside of one."""
+        if self._inside and self._open is None:
+            self._reading = stating(self._db)
+            self._open = self._reading.__enter__()
+        return self._open
 
 
 def request_digest(raw: Mapping[str, Any]) -> str:

@@ -58,9 +58,9 @@ def load(name: Name, data: Data, where: Where = None, as_json: Json = False) -> 
     if errors.total() == rows:
         raise InputError(f"{data}: not one of {rows} rows is a transaction; the first faults are above")
     seconds = time.monotonic() - started
-    told = {"rows": rows, "kept": kept, "errors": dict(errors), "removed": removed, "seconds": round(seconds, 2)}
+    document = {"rows": rows, "kept": kept, "errors": dict(errors), "removed": removed, "seconds": round(seconds, 2)}
     faults = f"; {errors.total()} rows are none" if errors else ""
-    tell(f"kept {kept} of {rows} rows of {data} in {seconds:.1f} s{faults}", told, as_json)
+    tell(f"kept {kept} of {rows} rows of {data} in {seconds:.1f} s{faults}", document, as_json)
 
 
 @app.command(name="replay")

@@ -13,7 +13,8 @@ from apps.gateway.logs import Logger
 from apps.gateway.problems import CLIENT_GONE, problem_response, report, to_problem
 from apps.gateway.telemetry import Telemetry
 
-QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})  # probed all day: logged only when they fail
+# probed all day, or some hundred times a second with a journal of their own: logged only when they fail
+QUIET_PATHS = frozenset({"/healthz", "/readyz", "/metrics", "/v1/transactions"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 DRAIN_S = 2.0  # a refused sender may finish for so long, so that it reads the answer and not a broken pipe

@@ -40,7 +40,7 @@ class Gateway:
         return self.settings.home / "inbox"
 
 
-def gateway_of(request: Request) -> Gateway:
-    """The gateway that this request came to."""
+async def gateway_of(request: Request) -> Gateway:
+    """The gateway that this request came to. Async, or each call would cost a thread."""
     gateway: Gateway = request.app.state.gateway
     return gateway

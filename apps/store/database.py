@@ -105,14 +105,26 @@ def reading(db: sqlalchemy.Engine) -> Iterator[Session]:
 
 
 @contextmanager
-def writing(db: sqlalchemy.Engine, *, wait_s: float = _BUSY_TIMEOUT_S) -> Iterator[Session]:
-    """Give a session whose changes are kept together, or not at all when the body raises.
-
-    `wait_s`: for so long it waits for others who write to SQLite; then DatabaseError.
-    """
-    engine = db.execution_options(assay_write=True, assay_wait_s=wait_s)
+def writing(db: sqlalchemy.Engine) -> Iterator[Session]:
+    """Give a session whose changes are kept together, or not at all when the body raises."""
+    engine = db.execution_options(assay_write=True)
     with _gate.transaction(), _explained(db.url), Session(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def stating(db: sqlalchemy.Engine) -> Iterator[sqlalchemy.Connection]:
+    """As `reading`, or with `writer_of(db)` as `writing`, for statements without objects.
+
+    For where a session would cost more than they do.
+    """
+    with _gate.transaction(), _explained(db.url), db.begin() as connection:
+        yield connection
+
+
+def writer_of(db: sqlalchemy.Engine, wait_s: float) -> sqlalchemy.Engine:
+    """The same database for `stating` to write to: on SQLite it waits so long for others who write."""
+    return db.execution_options(assay_write=True, assay_wait_s=wait_s)
 
 
 def write(db: sqlalchemy.Engine, work: Callable[[Session], T]) -> T:

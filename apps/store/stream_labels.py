@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
+from apps.store.stream_statements import OF_KEY
 from apps.store.stream_tables import StreamEvent, StreamKey, StreamNote, table_of
-from apps.store.streams import OF_KEY, Entry, Journal
+from apps.store.streams import Entry, Journal
 
 _events, _keys, _notes = (table_of(kind) for kind in (StreamEvent, StreamKey, StreamNote))
 _FOUND = select(_events.c.serial, _events.c.event_id, _events.c.time_ms, _events.c["keys"], _events.c.label)

@@ -5,19 +5,22 @@ processes each sees what the others kept before it. What is older than `keeps_ms
 bit with new entries: the journal holds so many days, a key's history at most `plan.most_events`.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import sqlalchemy
-from sqlalchemy import Row, bindparam, delete, insert, select, text, update
+from sqlalchemy import Row, select
 from sqlalchemy.exc import IntegrityError
 
-from apps.store.database import reading, writing
-from apps.store.stream_tables import StreamEvent, StreamKey, StreamNote, StreamRow, table_of
+from apps.store import stream_statements as statements
+from apps.store.database import stating, writer_of, writing
+from apps.store.stream_tables import StreamRow
 from core.errors import InputError
 from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.events import Events
@@ -28,51 +31,6 @@ WAIT_S = 5.0  # for the lock; a transaction that waits longer is refused, not de
 PRUNE_EVERY, PRUNE_MOST = 16, 64  # entries, and old ones that are removed with them
 MOST_NOTES = 10_000  # labels kept in the order in which they came; who is further behind starts from nothing
 _TRIES = 3
-
-_streams, _events, _keys, _notes = (table_of(kind) for kind in (StreamRow, StreamEvent, StreamKey, StreamNote))
-_STATE = select(_streams.c.last_serial, _streams.c.last_note, _streams.c.newest_ms)
-_STATE = _STATE.where(_streams.c.id == bindparam("stream"))
-_LOCK = _STATE.with_for_update()  # SQLite locks the whole database, and leaves this out
-_FIRST = select(_events).where(_events.c.stream_id == bindparam("stream"), _events.c.event_id == bindparam("event"))
-_MOVE = (
-    update(_streams)
-    .where(_streams.c.id == bindparam("stream"))
-    .values({name: bindparam(f"to_{name}") for name in ("last_serial", "last_note", "newest_ms")})
-)
-_RECALL = (
-    select(_keys.c.serial, _keys.c.time_ms, _keys.c.steps, _keys.c.partner, _keys.c.label)
-    .where(
-        _keys.c.stream_id == bindparam("stream"),
-        _keys.c.scope == bindparam("place"),
-        _keys.c.key_a == bindparam("a"),
-        _keys.c.key_b == bindparam("b"),
-        _keys.c.serial <= bindparam("until"),
-    )
-    .order_by(_keys.c.time_ms.desc(), _keys.c.serial.desc())
-    .limit(bindparam("most"))
-)
-_SINCE = (
-    select(_events.c.serial, _events.c.time_ms, _events.c.steps, _events.c["keys"], _events.c.label)
-    .where(_events.c.stream_id == bindparam("stream"), _events.c.serial > bindparam("since"))
-    .order_by(_events.c.serial)
-)
-_NOTED = (
-    select(_notes.c.label.label("noted"), _events.c.serial, _events.c.time_ms, _events.c.steps, _events.c["keys"])
-    .join(_events, (_events.c.stream_id == _notes.c.stream_id) & (_events.c.serial == _notes.c.serial))
-    .where(_notes.c.stream_id == bindparam("stream"), _notes.c.note > bindparam("since"))
-    .order_by(_notes.c.note)
-)
-_OLD = (
-    select(_events.c.serial, _events.c.time_ms, _events.c["keys"])
-    .where(_events.c.stream_id == bindparam("stream"), _events.c.time_ms < bindparam("before"))
-    .order_by(_events.c.time_ms)
-    .limit(bindparam("most"))
-)
-_PUT, _PUT_KEY = insert(_events), insert(_keys)
-_DROP_EVENT = delete(_events).where(_events.c.stream_id == bindparam("stream"), _events.c.serial == bindparam("at"))
-OF_KEY = [column == bindparam(f"b_{column.name}") for column in _keys.primary_key.columns]
-_DROP_KEY = delete(_keys).where(*OF_KEY)
-_PATIENCE = text(f"SET LOCAL lock_timeout = {int(1_000 * WAIT_S)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +62,9 @@ class Journal:
         self.columns = key_columns(plan)
         self.scopes = key_scopes(plan)
         self._partners = [partner_of(plan, columns) for columns in self.scopes]
-        self._timed = db.dialect.name == "postgresql"
+        self._sql = statements.written(db.dialect.name)
+        self._writer = writer_of(db, WAIT_S)
+        self._patience = statements.patience(WAIT_S) if db.dialect.name == "postgresql" else None
 
     @classmethod
     def open(cls, db: sqlalchemy.Engine, name: str, plan: TransactionPlan) -> "Journal":
@@ -131,24 +91,29 @@ class Journal:
 
     def state(self) -> "Entry":
         """Where the journal stands now; nothing can be put in."""
-        with reading(self.db) as session:
-            return self._entry(session.connection(), lock=False)
+        with stating(self.db) as connection:
+            return self._entry(connection, lock=False)
 
-    def recall(self, scope: Scope, keys: tuple[int, ...], until: int) -> Events:
+    def recall(
+        self, scope: Scope, keys: tuple[int, ...], until: int, connection: sqlalchemy.Connection | None = None
+    ) -> Events:
         """The newest transactions of a key, at most `most_events`, up to a serial, in the order in which they came."""
+        if connection is None:
+            with stating(self.db) as own:
+                return self.recall(scope, keys, until, own)
         a, b = (*keys, 0)[:2]
-        asked = {"place": self.scopes.index(scope.columns), "a": a, "b": b, "until": until}
-        with reading(self.db) as session:
-            found = session.connection().execute(_RECALL, asked | self._here | {"most": self.plan.most_events}).all()
-        table = np.asarray(found, dtype=np.int64).reshape(len(found), 5)
+        asked = {"place": self.scopes.index(scope.columns), "a": a, "b": b, "until": until, "param_1": 0}
+        asked |= self._here | {"most": self.plan.most_events}
+        found = connection.exec_driver_sql(self._sql["recall"], asked).all()
+        table = np.fromiter(chain.from_iterable(found), dtype=np.int64, count=5 * len(found)).reshape(len(found), 5)
         serial, time_ms, steps, partner, label = table[np.argsort(table[:, 0])].T
         key = {scope.partner: partner} if scope.partner else {}
         return Events(row=serial, time_ms=time_ms, key=key, steps=steps, label=label.astype(np.int8))
 
     def find(self, event_id: str) -> Kept | None:
         """The entry of an id."""
-        with reading(self.db) as session:
-            return _kept(session.connection().execute(_FIRST, self._here | {"event": event_id}).first())
+        with stating(self.db) as connection:
+            return self.first(connection, event_id)
 
     @contextmanager
     def appending(self) -> Iterator["Entry"]:
@@ -156,10 +121,9 @@ class Journal:
 
         DatabaseError: the lock was not to be had in WAIT_S.
         """
-        with writing(self.db, wait_s=WAIT_S) as session:
-            connection = session.connection()
-            if self._timed:
-                connection.execute(_PATIENCE)
+        with stating(self._writer) as connection:
+            if self._patience is not None:
+                connection.execute(self._patience)
             yield self._entry(connection, lock=True)
 
     def event_row(self, event_id: str, event: Event, came_ms: int) -> dict[str, Any]:
@@ -196,8 +160,23 @@ class Journal:
     def _here(self) -> dict[str, int]:
         return {"stream": self.stream_id}
 
+    def first(self, connection: sqlalchemy.Connection, event_id: str) -> Kept | None:
+        """The entry that has this id already."""
+        row = connection.exec_driver_sql(self._sql["first"], self._here | {"event": event_id}).first()
+        return None if row is None else Kept(serial=row.serial, request_sha256=row.request_sha256, answer=row.answer)
+
+    def put(self, connection: sqlalchemy.Connection, row: dict[str, Any], keys: list[dict[str, Any]]) -> None:
+        """Write a transaction and its keys."""
+        connection.exec_driver_sql(self._sql["put"], row | {"keys": json.dumps(row["keys"])})
+        connection.exec_driver_sql(self._sql["key"], keys)
+
+    def move(self, connection: sqlalchemy.Connection, entry: "Entry") -> None:
+        """Write where an entry has brought the journal."""
+        to = {"last_serial": entry.last_serial, "last_note": entry.last_note, "newest_ms": entry.newest_ms}
+        connection.exec_driver_sql(self._sql["move"], self._here | to)
+
     def _entry(self, connection: sqlalchemy.Connection, *, lock: bool) -> "Entry":
-        state = connection.execute(_LOCK if lock else _STATE, self._here).one()
+        state = connection.exec_driver_sql(self._sql["lock" if lock else "state"], self._here).one()
         return Entry(self, connection, state.last_serial, state.last_note, state.newest_ms)
 
 
@@ -213,17 +192,16 @@ class Entry:
 
     def first(self, event_id: str) -> Kept | None:
         """The entry that has this id already."""
-        asked = {"stream": self.journal.stream_id, "event": event_id}
-        return _kept(self.connection.execute(_FIRST, asked).first())
+        return self.journal.first(self.connection, event_id)
 
     def events_since(self, serial: int) -> list[Event]:
         """Transactions that were kept after this one."""
-        found = self.connection.execute(_SINCE, {"stream": self.journal.stream_id, "since": serial})
+        found = self.connection.execute(statements.SINCE, {"stream": self.journal.stream_id, "since": serial})
         return [self.journal.to_event(row, row.label) for row in found]
 
     def notes_since(self, note: int) -> list[Event]:
         """Transactions with the labels that became known after this note."""
-        found = self.connection.execute(_NOTED, {"stream": self.journal.stream_id, "since": note})
+        found = self.connection.execute(statements.NOTED, {"stream": self.journal.stream_id, "since": note})
         return [self.journal.to_event(row, row.noted) for row in found]
 
     def put(self, event_id: str, event: Event, came_ms: int, judged: Judged) -> int:
@@ -231,8 +209,8 @@ class Entry:
         serial = self.last_serial = self.last_serial + 1
         event = replace(event, serial=serial)
         self.newest_ms = event.time_ms if self.newest_ms is None else max(self.newest_ms, event.time_ms)
-        self.connection.execute(_PUT, self.journal.event_row(event_id, event, came_ms) | vars(judged))
-        self.connection.execute(_PUT_KEY, self.journal.full_rows(event))
+        row = self.journal.event_row(event_id, event, came_ms) | vars(judged)
+        self.journal.put(self.connection, row, self.journal.full_rows(event))
         self.move()
         if serial % PRUNE_EVERY == 0:
             self.prune(PRUNE_MOST)
@@ -240,15 +218,14 @@ class Entry:
 
     def move(self) -> None:
         """Write where the journal stands now."""
-        to = {"to_last_serial": self.last_serial, "to_last_note": self.last_note, "to_newest_ms": self.newest_ms}
-        self.connection.execute(_MOVE, {"stream": self.journal.stream_id} | to)
+        self.journal.move(self.connection, self)
 
     def prune(self, most: int) -> int:
         """Remove at most so many transactions that nobody can look back to; returns how many."""
         if self.newest_ms is None:
             return 0
         here, before = {"stream": self.journal.stream_id}, self.newest_ms - self.journal.plan.keeps_ms
-        old = self.connection.execute(_OLD, here | {"before": before, "most": most}).all()
+        old = self.connection.execute(statements.OLD, here | {"before": before, "most": most}).all()
         if not old:
             return 0
         keys = [
@@ -256,14 +233,14 @@ class Entry:
             for one in old
             for row in self.journal.key_rows(one.serial, one.time_ms, self.journal.to_keys(one))
         ]
-        self.connection.execute(_DROP_KEY, keys)
-        self.connection.execute(_DROP_EVENT, [here | {"at": one.serial} for one in old])
+        self.connection.execute(statements.DROP_KEY, keys)
+        self.connection.execute(statements.DROP_EVENT, [here | {"at": one.serial} for one in old])
         return len(old)
 
     def forget_notes(self) -> None:
         """Remove all but the last labels: who has not followed them by now starts from nothing."""
-        old = (_notes.c.stream_id == self.journal.stream_id, _notes.c.note <= self.last_note - MOST_NOTES)
-        self.connection.execute(delete(_notes).where(*old))
+        old = {"stream": self.journal.stream_id, "until": self.last_note - MOST_NOTES}
+        self.connection.execute(statements.DROP_NOTES, old)
 
 
 def key_columns(plan: TransactionPlan) -> tuple[str, ...]:
@@ -282,12 +259,6 @@ def partner_of(plan: TransactionPlan, columns: tuple[str, ...]) -> str:
     if len(columns) > 1:
         return ""
     return next(iter(plan.counterparts), "") if columns[0] == plan.entity else plan.entity or ""
-
-
-def _kept(row: Row[*tuple[Any, ...]] | None) -> Kept | None:
-    if row is None:
-        return None
-    return Kept(serial=row.serial, request_sha256=row.request_sha256, answer=row.answer)
 
 
 def _other_columns(name: str, there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

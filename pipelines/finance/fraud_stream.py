@@ -106,14 +106,17 @@ class FraudJudge:
             return others, {}
         gated = gate(one_row({column.name: raw[column.name] for column in columns}), self._other_spec)
         _raise_first(gated.errors)
-        return gated.values[0], gated.warnings
+        warnings = {told: rows for told, rows in gated.warnings.items() if not told.startswith("ALL_MISSING ")}
+        return gated.values[0], warnings  # a table may lack a column's values; of one row it says nothing
 
     def _plain_cells(self, raw: Mapping[str, Any]) -> Floats | None:
-        """Numbers and known words; None where anything else stands."""
+        """Numbers, known words and missing ones; None where anything else stands."""
         cells = np.empty(len(self._words))
         for at, (column, known) in enumerate(zip(self._other_spec.columns, self._words, strict=True)):
             cell = raw[column.name]
-            if column.kind == "category":
+            if cell is None:
+                value: float | None = np.nan
+            elif column.kind == "category":
                 value = known.get(cell) if isinstance(cell, str) else None
             else:
                 value = float(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else None
@@ -134,8 +137,9 @@ class Ranges:
         self._soft_low, self._soft_high = np.fmax(soft_low, -LARGEST), np.fmin(soft_high, LARGEST)
 
     def plain(self, value_F: Floats) -> bool:
-        """Whether no value is missing, refused or outside the range of training."""
-        return bool((self._hard(value_F) & (value_F >= self._soft_low) & (value_F <= self._soft_high)).all())
+        """Whether every value is missing, or one that is allowed and was seen in training."""
+        seen_F = self._hard(value_F) & (value_F >= self._soft_low) & (value_F <= self._soft_high)
+        return bool((seen_F | np.isnan(value_F)).all())
 
     def outside(self, value_F: Floats) -> list[str]:
         """Warnings of values that may be missing. InputError: a value that the gate refuses."""

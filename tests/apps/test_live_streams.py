@@ -15,7 +15,7 @@ from apps.engines import engine_for
 from apps.live_streams import Answered, Asked, LiveStream, live_stream
 from apps.settings import Settings
 from apps.store import models, streams
-from apps.store.database import DatabaseError, open_database, writing
+from apps.store.database import DatabaseError, open_database
 from apps.store.stream_history import Past, put_history
 from core.errors import GateError, InputError
 from pipelines.finance.fraud_stream import FraudJudge
@@ -181,18 +181,15 @@ def test_a_bad_transaction_has_one_code_and_is_not_kept(made: Any, cells: dict[s
 
 
 def test_what_cannot_be_kept_is_not_answered_and_leaves_no_trace_in_memory(
-    made: Any, db: sqlalchemy.Engine, monkeypatch: pytest.MonkeyPatch
+    made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "WAIT_S", 0.2)
-    monkeypatch.setattr(streams, "_PATIENCE", sqlalchemy.text("SET LOCAL lock_timeout = 200"))
-    live, frame = made(), fraud_frame(40, 7, cards=1)
+    live, other, frame = made(), made(), fraud_frame(40, 7, cards=1)
     requests = requests_of(frame)
     for raw in requests[:20]:
         judge(live, raw)
-    with writing(db) as session:
-        session.connection().execute(streams._LOCK, {"stream": live.journal.stream_id})
-        with pytest.raises(DatabaseError):
-            judge(live, requests[20])
+    with other.journal.appending(), pytest.raises(DatabaseError):
+        judge(live, requests[20])
     found = [probability(judge(live, raw)) for raw in requests[20:]]
     unlabelled = expected(frame.assign(fraud=-1), live)
     assert found == unlabelled[20:]

@@ -1,17 +1,20 @@
 """Transactions of a stream over HTTP: answered once, kept before they are answered, refused with one problem."""
 
 import json
+import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 
 from apps.engines import engine_for
+from apps.gateway import keys
 from apps.gateway.limits import Limits
 from apps.settings import Settings
 from apps.store import models, streams
 from apps.store.database import open_database, reading, writing
-from apps.store.keys import revoke_key
+from apps.store.keys import add_key, revoke_key
 from apps.store.stream_tables import StreamEvent
 from apps.store.tables import AuditEvent, Result
 from pipelines.finance.fraud_stream import FraudJudge
@@ -157,19 +160,31 @@ def test_labels_that_become_known_count_for_later_transactions(house: House) -> 
     assert found == expected(house, frame)[60:]
 
 
-def test_no_key_no_answer(house: House) -> None:
+def test_no_key_no_answer_and_a_revoked_one_is_forgotten_soon(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "KEPT_S", 0.2)
     raw = requests_of(fraud_frame(1, 1))[0]
     body = {"model": "cards", "transaction": raw}
     assert house.client.post("/v1/transactions", json=body).status_code == 401
     assert send(house, raw).status_code == 200
     revoke_key(open_database(house.settings), house.key)
+    time.sleep(0.25)
     assert send(house, raw).status_code == 401
+
+
+def test_a_key_that_is_remembered_still_expires(house: House) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=0.6)
+    _, secret = add_key(open_database(house.settings), "guest", expires_at=soon)
+    body = {"model": "cards", "transaction": requests_of(fraud_frame(1, 1))[0]}
+    first = house.client.post("/v1/transactions", json=body, headers={"X-API-Key": secret})
+    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()) + 0.01)
+    second = house.client.post("/v1/transactions", json=body, headers={"X-API-Key": secret})
+    assert (first.status_code, second.status_code) == (200, 401)
 
 
 def test_a_locked_database_is_503_and_nothing_is_approved(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "WAIT_S", 0.2)
     first, second = requests_of(fraud_frame(2, 1))
-    send(house, first)
+    send(house, first)  # from here on the stream waits so long
     with writing(open_database(house.settings)) as session:
         session.connection()  # takes the lock
         response = send(house, second)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from apps.settings import Settings
 from apps.store import streams
-from apps.store.database import DatabaseError, open_database, reading, writing
+from apps.store.database import DatabaseError, open_database, reading
 from apps.store.stream_history import Past, prune_all, put_history
 from apps.store.stream_labels import note_labels
 from apps.store.stream_tables import StreamEvent, StreamKey, StreamNote
@@ -202,11 +202,9 @@ def test_who_cannot_have_the_lock_is_told_so_soon(
     journal: Journal, db: sqlalchemy.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "WAIT_S", 0.2)
-    monkeypatch.setattr(streams, "_PATIENCE", sqlalchemy.text("SET LOCAL lock_timeout = 200"))
-    with writing(db) as session:
-        session.connection().execute(streams._LOCK, {"stream": journal.stream_id})
-        with pytest.raises(DatabaseError) as caught, journal.appending():
-            pass
+    hasty = Journal.open(db, "cards", fraud_plan())
+    with journal.appending(), pytest.raises(DatabaseError) as caught, hasty.appending():
+        pass
     assert caught.value.transient
     assert put(journal, "a", made(1)) == 1
 
