@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from sqlalchemy import ClauseElement, bindparam, delete, insert, select, text, update
+from sqlalchemy import TextClause, bindparam, delete, insert, select, text, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
@@ -52,7 +52,7 @@ DROP_KEY = delete(_keys).where(*OF_KEY)
 DROP_NOTES = delete(_notes).where(_notes.c.stream_id == bindparam("stream"), _notes.c.note <= bindparam("until"))
 
 
-def patience(wait_s: float) -> ClauseElement:
+def patience(wait_s: float) -> TextClause:
     """How long PostgreSQL waits for a lock in this transaction."""
     return text(f"SET LOCAL lock_timeout = {int(1_000 * wait_s)}")
 
