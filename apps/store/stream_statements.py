@@ -63,6 +63,6 @@ def written(dialect: str) -> dict[str, str]:
 
     Values go in as the driver takes them: JSON as text.
     """
-    target = sqlite.dialect(paramstyle="named") if dialect == "sqlite" else psycopg.dialect()
+    target = sqlite.dialect(paramstyle="named") if dialect == "sqlite" else psycopg.dialect()  # type: ignore[no-untyped-call]
     hot = {"state": STATE, "lock": LOCK, "first": FIRST, "move": MOVE, "recall": RECALL, "put": PUT, "key": PUT_KEY}
     return {name: str(statement.compile(dialect=target)) for name, statement in hot.items()}
