@@ -84,9 +84,11 @@ def graft(series: Series, draw: Draw) -> Series:
 
 def _cut(series: Series, draw: Draw) -> int:
     """The first step that stays: the stronger the magnitude the later, and the last at the latest."""
+    if series.steps < 2:
+        return 0  # a single step has no past
     share = draw.rng.random() ** (1 / draw.magnitude)
     first = int(np.argmax(series.there))  # a later start would leave a hole before it
-    return int(np.clip(np.ceil(share * (series.steps - 1)), max(first, 1), max(series.steps - 1, 1)))
+    return int(np.clip(np.ceil(share * (series.steps - 1)), max(first, 1), series.steps - 1))
 
 
 def _after(peer: Series, series: Series, cut: int) -> Series:

@@ -161,6 +161,31 @@ def test_a_spliced_series_is_one_past_and_another_end_with_the_labels_of_both(na
         assert [own.label for own in made.intervals[row]] == [first + 1, last + 1]
 
 
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(("rows", "steps"), [(1, 9), (5, 1), (5, 2), (1, 1)])
+def test_single_series_and_single_steps_are_taken(name: str, rows: int, steps: int) -> None:
+    x = np.random.default_rng(0).normal(size=(rows, steps, 2))
+    y = np.arange(rows) % 2
+    for magnitude in (0.1, 5.0):
+        made = (
+            one(name, magnitude_range=(magnitude, magnitude)).fit(x, y).augment(x, y, points=np.zeros(x.shape[:2], int))
+        )
+        assert made.x.shape == x.shape
+        assert np.isfinite(made.x).all() or name == "dropout"
+    if steps == 1 and name in ("splice", "graft", "permutation"):
+        assert np.array_equal(made.x, x)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_series_of_nothing_but_missing_values_stays_so(name: str) -> None:
+    x, y = waves()
+    x[3] = np.nan
+    made = one(name).fit(x, y).augment(x, y)
+    if name not in ("splice", "graft"):  # these take a past that was seen
+        assert not made.mask[3].any()
+    assert made.mask[[0, 1, 2]].any()
+
+
 def test_a_probability_of_a_half_repeats_about_half_of_the_series() -> None:
     x, y = waves()
     made = TimeSeriesAugmentor(["jitter"], probability=0.5, random_state=0).fit(x, y).augment(x, y, copies=20)
