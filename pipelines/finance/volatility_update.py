@@ -35,7 +35,12 @@ class LearnOptions:
     steps: int = 10
     lr: float = 1e-4
     batch: int = 256  # days
+    replay: int = 10  # old days that are learned again beside each new one, drawn from all before
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.replay < 0:
+            raise InputError(f"replay must be at least 0 (old days a new one), got {self.replay}", code="BAD_OPTION")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +67,11 @@ def learn(
 ) -> Knowledge:
     """Return a network that learned from new days; the one given stays as it is."""
     net = copy.deepcopy(knowledge.net)
-    loss = DayLoss(days, options.batch, options.seed)
+    loss, day_D = DayLoss(days, options.batch, options.seed), with_old(new_D, options)
     learn_on(
         net,
         knowledge.fisher,
-        lambda epoch: loss.batches(new_D, epoch),
+        lambda epoch: loss.batches(day_D, epoch),
         loss,
         TrainOptions(steps=options.steps, lr=options.lr, weight_decay=0.0, warmup=0.1, seed=options.seed),
         options.elastic,
@@ -111,6 +116,14 @@ def update_volatility(
     )
 
 
+def with_old(new_D: Ints, options: LearnOptions) -> Ints:
+    """Return the new days and, for each, `replay` of the days before them all, or as many as there are."""
+    old_D = np.arange(WINDOW, new_D.min())
+    rng = np.random.default_rng((options.seed, len(old_D)))
+    again_D = rng.choice(old_D, min(options.replay * len(new_D), len(old_D)), replace=False)
+    return np.asarray(np.concatenate([new_D, again_D]), dtype=np.int64)
+
+
 def loss_on(knowledge: Knowledge, days: Days, day_D: Ints) -> float:
     """Return the mean log h + target / h of some days."""
     return likelihood_loss(forecast(knowledge.net, days, day_D), days.target_N[day_D])
@@ -140,7 +153,11 @@ def _record(
 ) -> dict[str, Any]:
     """Say what the update did, for the bundle."""
     first, last = (str(days.time_N[at])[:10] for at in (new_D[0], new_D[-1]))
-    how = vars(request.learn.elastic) | {"steps": request.learn.steps, "lr": request.learn.lr}
+    how = vars(request.learn.elastic) | {
+        "steps": request.learn.steps,
+        "lr": request.learn.lr,
+        "replay": request.learn.replay,
+    }
     return {
         "days": {"training": len(new_D), "validation": len(new_D)},
         "learned": {"steps": request.learn.steps, "until": last},

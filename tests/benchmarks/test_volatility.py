@@ -35,14 +35,14 @@ REGIMES = {
     "2015-08": ("2015-08", "2015-08"),
     "2018-02": ("2018-02", "2018-02"),
 }
-WAYS = {
-    "fine-tuning": LearnOptions(elastic=ElasticOptions(share=0.0)),
-    "least sensitive 90 % frozen": LearnOptions(),
-    "the same, lr 1e-3": LearnOptions(lr=1e-3),
-    "the same with a penalty of 100": LearnOptions(elastic=ElasticOptions(strength=100.0)),
-    "most sensitive 90 % frozen": LearnOptions(elastic=ElasticOptions(frozen="most")),
-    "most frozen, lr 1e-3": LearnOptions(elastic=ElasticOptions(frozen="most"), lr=1e-3),
-    "fine-tuning, lr 1e-3": LearnOptions(elastic=ElasticOptions(share=0.0), lr=1e-3),
+FREE, MOST = ElasticOptions(share=0.0), ElasticOptions(frozen="most")
+WAYS = {  # with replay, ten old days are learned again beside each new one
+    "fine-tuning": LearnOptions(elastic=FREE, replay=0),
+    "least sensitive 90 % frozen": LearnOptions(replay=0),
+    "most sensitive 90 % frozen": LearnOptions(elastic=MOST, replay=0),
+    "most sensitive 90 % frozen, lr 1e-2": LearnOptions(elastic=MOST, replay=0, lr=1e-2),
+    "fine-tuning, replay": LearnOptions(elastic=FREE),
+    "least sensitive 90 % frozen, replay": LearnOptions(),
 }
 
 

@@ -23,6 +23,7 @@ from pipelines.finance.volatility_update import (
     loss_on,
     period_days,
     update_volatility,
+    with_old,
 )
 from tests.pipelines.finance.series_samples import market, one_thread
 
@@ -50,7 +51,7 @@ def known(base: Bundle) -> Knowledge:
 
 
 def test_an_update_learns_and_says_what_it_did(base: Bundle, tmp_path: Path) -> None:
-    strong = LearnOptions(elastic=ElasticOptions(share=0.5), lr=1e-3, steps=20)
+    strong = LearnOptions(elastic=ElasticOptions(share=0.5), lr=1e-3, steps=20, replay=0)
     bundle = update_volatility(base, FRAME, replace(REQUEST, learn=strong, forget_limit=9.0), tmp_path / "new", quiet)
     told = bundle.manifest.about["learned_on"]
     assert told["base"] == "sp@1"
@@ -84,7 +85,7 @@ def test_numbers_that_are_frozen_are_those_of_the_base(base: Bundle, known: Know
 
 
 def test_an_update_that_forgets_is_refused_and_leaves_nothing(base: Bundle, tmp_path: Path) -> None:
-    wild = LearnOptions(elastic=ElasticOptions(share=0.0), lr=0.05, steps=40)
+    wild = LearnOptions(elastic=ElasticOptions(share=0.0), lr=0.05, steps=40, replay=0)
     request = replace(REQUEST, learn=wild, references={"2001": ("2001", "2001")})
     with pytest.raises(GateError, match=r"the loss on 2001 grew by .*; allowed are 0\.01"):
         update_volatility(base, FRAME, request, tmp_path / "new", quiet)
@@ -106,7 +107,7 @@ def test_learning_leaves_the_network_that_it_starts_from_alone(known: Knowledge)
     days = read_days(FRAME, COLUMNS)
     before = {name: tensor.clone() for name, tensor in known.net.state_dict().items()}
     new = np.arange(300, 321)
-    learned = learn(known, days, new, LearnOptions(elastic=ElasticOptions(share=0.0), lr=1e-3))
+    learned = learn(known, days, new, LearnOptions(elastic=ElasticOptions(share=0.0), lr=1e-3, replay=0))
     assert all(torch.equal(known.net.state_dict()[name], tensor) for name, tensor in before.items())
     assert loss_on(learned, days, new) < loss_on(known, days, new)
 
@@ -130,3 +131,20 @@ def test_a_period_that_is_none_is_refused(first: str, last: str) -> None:
     days = read_days(FRAME, COLUMNS)
     with pytest.raises(InputError, match="a period is FIRST:LAST such as 2007-09:2009-06"):
         period_days(days, first, last)
+
+
+def test_old_days_are_learned_again_beside_new_ones_and_never_later_ones() -> None:
+    new = np.arange(300, 310)
+    days = with_old(new, LearnOptions(replay=3))
+    assert days[:10].tolist() == new.tolist()
+    assert len(np.unique(days)) == 40
+    assert days[10:].max() < 300
+    assert days.min() >= 64
+    assert with_old(new, LearnOptions(replay=0)).tolist() == new.tolist()
+    assert len(with_old(new, LearnOptions(replay=1000))) == 10 + 300 - 64
+    assert with_old(new, LearnOptions(replay=3)).tolist() == days.tolist()
+
+
+def test_replay_is_no_negative_number() -> None:
+    with pytest.raises(InputError, match="replay must be at least 0"):
+        LearnOptions(replay=-1)
