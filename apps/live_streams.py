@@ -30,6 +30,7 @@ from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.stream import Stream
 
 MOST_KEYS = 20_000  # histories in memory, some 10 to 100 kB each
+WARM_EVENTS, WARM_S = 20_000, 10.0  # the newest transactions whose keys are recalled at the start, and for how long
 FARTHEST = 5_000  # entries and labels of others that are followed one by one; beyond, memory starts from nothing
 MOST_STREAMS = 4  # memories in a process; the one used longest ago goes first
 
@@ -129,13 +130,34 @@ class LiveStream:
             self.stream.forget_all()
         else:
             for event in entry.events_since(self._serial) if events else ():
-                self.stream.follow(event)
+                if event.serial <= entry.last_serial:  # without the lock, more may have come since
+                    self.stream.follow(event)
             for event in entry.notes_since(self._note) if notes else ():
                 self.stream.label(event)
         self._serial, self._note = entry.last_serial, entry.last_note
         return bool(events or notes)
 
+    def warm(self, *, events: int = WARM_EVENTS, seconds: float = WARM_S) -> int:
+        """Recall the keys of the newest transactions before they are needed; returns how many histories are there."""
+        until = time.monotonic() + seconds
+        singles = [number for number, scope in enumerate(self.judging.plan.scopes) if len(scope.columns) == 1]
+        with self._lock, self._lookback:
+            with self.journal.looking() as entry:
+                self._follow(entry)
+                newest = entry.events_since(max(0, entry.last_serial - events))
+            for event in reversed(newest):
+                if time.monotonic() > until or self.stream.keys >= MOST_KEYS:
+                    break
+                for number in singles:
+                    self.stream.view(number, event)
+        return self.stream.keys
+
     def _recall(self, scope: Scope, keys: tuple[int, ...]) -> Events:
+        entity, counterparts = self.judging.plan.entity, self.judging.plan.counterparts
+        if counterparts and scope.columns == (entity, counterparts[0]):
+            known = self.stream.with_partner(*keys)
+            if known is not None:
+                return known
         return self.journal.recall(scope, keys, self._serial, self._lookback.connection())
 
 

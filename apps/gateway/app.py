@@ -20,6 +20,7 @@ from apps.gateway.problems import add_problem_handlers, problem_responses
 from apps.gateway.readiness import Readiness
 from apps.gateway.state import Gateway
 from apps.gateway.telemetry import Telemetry
+from apps.gateway.transactions import warm_streams
 from apps.settings import Settings
 from apps.store.database import open_database
 
@@ -82,6 +83,7 @@ def _gateway(settings: Settings, limits: Limits, log_to: TextIO | None) -> Gatew
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gateway: Gateway = app.state.gateway
     _remove_leftovers(gateway.upload_folder)
+    await gateway.streamers.run(lambda _: warm_streams(gateway))
     gateway.log.info("started", home=str(gateway.settings.home), threads=gateway.judges.threads)
     yield
     gateway.judges.close()

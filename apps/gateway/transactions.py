@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from apps.engines import engine_for
 from apps.gateway.bodies import read_json
 from apps.gateway.evidence import Cell, ColumnName, inlined
 from apps.gateway.finance import AssessmentAnswer, Latency
@@ -19,8 +20,9 @@ from apps.gateway.models import ModelReference, open_engine
 from apps.gateway.problems import Problem, problem_responses
 from apps.gateway.state import Gateway, gateway_of
 from apps.live_streams import Answered, Asked, LiveStream, live_stream, now_ms
+from apps.store.models import list_models
 from apps.store.stream_tables import LONGEST_ID
-from core.errors import NotFoundError
+from core.errors import AssayError, NotFoundError
 from pipelines.finance.score import Score
 
 REASONS = 4
@@ -175,6 +177,18 @@ def stream_of(gateway: Gateway, reference: str) -> LiveStream:
     if model.kind != "fraud":
         raise Problem(422, "WRONG_KIND", f"the model {reference} is of kind {model.kind}; this call needs fraud")
     return live_stream(gateway.db, model, open_engine(gateway.settings, model))
+
+
+def warm_streams(gateway: Gateway) -> None:
+    """Bring the streams of all fraud champions into memory; what fails here fails again, and is told, at a request."""
+    for model in list_models(gateway.db, kind="fraud"):
+        if model.state != "champion":
+            continue
+        try:
+            live = live_stream(gateway.db, model, engine_for(gateway.settings, model))
+            gateway.log.info("stream is warm", model=model.name, histories=live.warm())
+        except AssayError as error:
+            gateway.log.warning("stream cannot be warmed", model=model.name, code=error.code, cause=str(error))
 
 
 class _Writing:

@@ -90,9 +90,15 @@ class Journal:
         raise AssertionError("a row that others made can be read")
 
     def state(self) -> "Entry":
-        """Where the journal stands now; nothing can be put in."""
+        """Where the journal stands now."""
+        with self.looking() as entry:
+            return entry
+
+    @contextmanager
+    def looking(self) -> Iterator["Entry"]:
+        """Look at the journal without its lock; others may go on, and nothing can be put in."""
         with stating(self.db) as connection:
-            return self._entry(connection, lock=False)
+            yield self._entry(connection, lock=False)
 
     def recall(
         self, scope: Scope, keys: tuple[int, ...], until: int, connection: sqlalchemy.Connection | None = None

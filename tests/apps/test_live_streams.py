@@ -239,3 +239,30 @@ def test_times_are_held_against_the_clock_that_is_given(made: Any) -> None:
     with pytest.raises(InputError, match="future"):
         judge(live, raw, clock_ms=at_ms - DAY_MS - 1)
     assert judge(live, raw, clock_ms=at_ms - DAY_MS).serial == 1
+
+
+def test_a_warm_stream_recalls_nothing_and_gives_the_same(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = fraud_frame(150, 9, late=0.1, cards=4)
+    requests, labels = requests_of(frame), labels_of(frame).tolist()
+    first = made()
+    for raw, label in zip(requests[:120], labels, strict=False):
+        judge(first, raw, label=label)
+    warm = made()
+    assert warm.warm() == 4 + frame["shop"][:120].nunique()
+    monkeypatch.setattr(warm.journal, "recall", None)
+    found = [
+        probability(judge(warm, raw, label=label)) for raw, label in zip(requests[120:], labels[120:], strict=True)
+    ]
+    assert found == expected(frame, first)[120:]
+
+
+def test_refunds_with_one_shop_are_found_in_the_history_of_the_card(made: Any) -> None:
+    frame = fraud_frame(60, 10, cards=1)
+    frame["amount"] = np.where(np.arange(60) % 3 == 0, -frame["amount"].abs(), frame["amount"])
+    requests, labels = requests_of(frame), labels_of(frame).tolist()
+    for raw, label in zip(requests[:50], labels, strict=False):
+        judge(made(), raw, label=label)
+    found = [
+        probability(judge(made(), raw, label=label)) for raw, label in zip(requests[50:], labels[50:], strict=True)
+    ]
+    assert found == expected(frame, made())[50:]

@@ -16,7 +16,7 @@ from pipelines.finance.transactions.declaration import Scope
 from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.history import KeyHistory
 from pipelines.finance.transactions.plan import TransactionPlan
-from pipelines.finance.transactions.quantities import own_quantities
+from pipelines.finance.transactions.quantities import AMOUNT, FRAUD, LABELLED, REFUND, own_quantities
 from pipelines.finance.transactions.view import View
 
 Ints = NDArray[np.int64]
@@ -89,6 +89,17 @@ class Stream:
             if history is not None:
                 history.label(event.serial, event.label)
 
+    def with_partner(self, entity: int, counterpart: int) -> Events | None:
+        """The transactions of an entity with its first counterpart, from the entity's history.
+
+        None: that is not in memory, or lacks what was before its oldest.
+        """
+        for number, scope in enumerate(self.plan.scopes):
+            history = self._histories.get((number, entity)) if scope.kind == "entity" else None
+            if history is not None and len(history) < self.plan.most_events:
+                return to_events(history, counterpart)
+        return None
+
     def forget_all(self) -> None:
         """Drop what is in memory; it is recalled when it is needed."""
         self._histories.clear()
@@ -129,3 +140,13 @@ def make_history(events: Events, scope: Scope, plan: TransactionPlan) -> KeyHist
     partner_M = events.key[scope.partner] if scope.partner in events.key else np.zeros(len(events), dtype=np.int64)
     history.fill(events.time_ms, own_QM, partner_M, events.row)
     return history
+
+
+def to_events(history: KeyHistory, partner: int) -> Events:
+    """The transactions of a history with one partner; of a refund only that it is one."""
+    kept = slice(history.start, history.stop)
+    at = history.start + np.flatnonzero(history.partner[kept] == partner)
+    rows = history.rows[:, at]
+    steps = np.where(rows[REFUND] == 1, -1, rows[AMOUNT])
+    label = np.where(rows[LABELLED] == 1, rows[FRAUD], -1).astype(np.int8)
+    return Events(row=history.serial[at], time_ms=history.time[at], key={}, steps=steps, label=label)
