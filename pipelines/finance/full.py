@@ -9,7 +9,7 @@ B rows, F features, M folds.
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,9 @@ from core.runtime.export import export_onnx
 from core.train.cores import half_of_the_cores
 from data.spec import FeatureSpec
 from pipelines.finance import tree_model
-from pipelines.finance.boosting import Fitted, Floats, TrainingRows, fit, make_folds
+from pipelines.finance.boosting import Fitted, Floats, Ints, TrainingRows, fit, make_folds
 from pipelines.finance.exits import TOLERANCE, StageDraft
-from pipelines.finance.history import find_history, series_operations
+from pipelines.finance.history import HistoryReader, find_history, series_operations
 from pipelines.finance.judging import FittedModel
 from pipelines.finance.network import (
     FoldNets,
@@ -70,7 +70,9 @@ def fit_full(
         trees = fit(rows, spec, seed=options.seed, preset=options.preset, progress=_part(progress, 0.0, 0.2))
     networks, beside = _learn(rows, fit_rows.unlabelled_UF, spec, options, _part(progress, 0.2, 0.75))
     progress(0.75, "stacking trees and networks")
-    stack = fit_stack(_left_out(trees, rows, options.seed), networks.left_out_margin_B, rows.y_B)
+    stack = fit_stack(
+        left_out_margins(trees, rows, make_folds(rows, options.seed)), networks.left_out_margin_B, rows.y_B
+    )
     trees_MB = tree_model.margins(trees.fold_texts, valid_rows.x_BF)
     about = tree_model.about(trees)
     about |= {"stack": stack.to_json(), "network": network_record(networks, spec, fit_rows, options.network)}
@@ -139,10 +141,10 @@ def _learn(
     return networks, pack_weights(networks.served, table, shape, history)
 
 
-def _left_out(trees: Fitted, rows: TrainingRows, seed: int) -> Floats:
+def left_out_margins(trees: Fitted, rows: TrainingRows, folds: Sequence[tuple[Ints, Ints]]) -> Floats:
     """Each row's margin (B,) by the trees of the fold that left it out; NaN where none did."""
     margin_B = np.full(len(rows.y_B), np.nan)
-    for text, (_, out) in zip(trees.fold_texts, make_folds(rows, seed), strict=True):
+    for text, (_, out) in zip(trees.fold_texts, folds, strict=True):
         margin_B[out] = tree_model.margins([text], rows.x_BF[out])[0]
     return margin_B
 
@@ -161,6 +163,7 @@ def _operations(served: FoldNets) -> float:
     networks = [network for network in served.networks if isinstance(network, AssayModel)]
     if served.reader is None:
         return float(sum(count_model(network).operations[-1] for network in networks))
+    assert isinstance(served.reader, HistoryReader)
     history = served.reader.history
     in_trunk = sum(count_model(network, history.tokens).operations[-1] for network in networks)
     return float(in_trunk + sum(series_operations(network, history) for network in networks))
@@ -185,7 +188,7 @@ def network_record(networks: Networks, spec: FeatureSpec, fit_rows: Labelled, sh
     report, served = networks.report, networks.served
     return {
         "rows_without_label": len(fit_rows.unlabelled_UF),
-        "history": None if served.reader is None else served.reader.history.names(spec),
+        "history": served.reader.history.names(spec) if isinstance(served.reader, HistoryReader) else None,
         "networks": len(served.networks),
         "parameters": sum(parameter.numel() for parameter in served.parameters()),
         "operations": _operations(served),

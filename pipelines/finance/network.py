@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -59,13 +60,19 @@ class Networks:
     balance: tuple[Balance, ...]
 
 
+class Reader(Protocol):
+    """What makes a network's inputs and masks of the table; a module, so that it moves and is exported with it."""
+
+    def inputs(self, x_BF: Tensor, given_BF: Tensor | None = None) -> tuple[dict[str, Tensor], dict[str, Tensor]]: ...
+
+
 class FoldNets(nn.Module):
     """One network a fold. Exported: `table` (B, F) and `given` (B, F), 0 for hidden, to `margin` (B,), their mean.
 
-    Where the networks read a history, it is gathered from the table here.
+    Where the networks read a history or sequences, these are gathered from the table here.
     """
 
-    def __init__(self, networks: Sequence[AssayModel], reader: HistoryReader | None = None) -> None:
+    def __init__(self, networks: Sequence[AssayModel], reader: Reader | None = None) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
         self.reader = reader
@@ -148,6 +155,21 @@ def fit_networks(
     if start is not None:
         for network in served.networks:
             network.load_state_dict(dict(start), strict=False)
+    return train_folds(served, rows, options, seed=seed, device=device, folder=folder, progress=progress, origin=origin)
+
+
+def train_folds(
+    served: "FoldNets",
+    rows: LearningRows,
+    options: NetworkOptions,
+    *,
+    seed: int,
+    device: torch.device,
+    folder: Path | None,
+    progress: Progress,
+    origin: str = "",
+) -> Networks:
+    """Train networks that are there already, one a fold; see `fit_networks`."""
     served.to(device)
     learner = Learner(rows, options, seed, device)
     report = train(
