@@ -73,17 +73,19 @@ def fit(
     preset: Preset,
     progress: Callable[[float, str], None],
     trials: Sequence[Mapping[str, Any]] | None = None,
+    bins: int = 255,
 ) -> Fitted:
     """Choose options and rounds by cross-validation, then fit all training rows.
 
-    `trials` are the options to choose among; None: those of the preset.
+    `trials` are the options to choose among; None: those of the preset. `bins` are steps that a column is cut into:
+    rare cases may lie in the last thousandth of one.
     """
     import lightgbm  # noqa: PLC0415 - a second of imports, and scoring needs none of it
 
     folds = make_folds(rows, seed)
     names = [f"f{i}" for i in range(len(spec.columns))]  # names of columns may hold what the text format cannot
     categories = [i for i, column in enumerate(spec.columns) if column.kind == "category"]
-    params = {"verbose": -1, "feature_pre_filter": False, "num_threads": 1}
+    params = {"verbose": -1, "feature_pre_filter": False, "num_threads": 1, "max_bin": bins}
     data = lightgbm.Dataset(
         rows.x_BF, rows.y_B, feature_name=names, categorical_feature=categories, free_raw_data=False, params=params
     ).construct()

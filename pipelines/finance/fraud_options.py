@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.errors import InputError
 from pipelines.finance.options import CreditOptions
+from pipelines.finance.transactions.declaration import with_sequences
 from pipelines.finance.transactions.plan import TransactionPlan, find_unit
 from pipelines.finance.transactions.quantities import DAY_MS
 
@@ -72,7 +73,7 @@ class FraudOptions(CreditOptions):
             target=self.target,
             delay_ms=self.delay_ms,
             unit=self._unit(frame) if self.unit is None else self.unit,
-            declared=self.declared,
+            declared=with_sequences(self.declared) if self.preset == "full" else self.declared,
         )
 
     def _unit(self, frame: pd.DataFrame) -> float:
