@@ -24,6 +24,7 @@ PERCENT = 100.0
 FLOOR = 1e-4  # least variance of a day, in percent^2: 0.01 % a day
 WINDOW = 64  # days that a forecast looks back on
 VOLUME_DAYS = 20  # before a day, whose mean volume its own is told against
+NUMBERS = 0.5  # share of the cells of a price's column that must be numbers
 SLACK = 1e-6  # share by which a close may lie outside of the range: rounding
 CHANNELS = 4  # of a day: return, variance, gap, change of volume
 ROLES = ("open", "high", "low", "close", "volume")
@@ -94,7 +95,7 @@ def find_columns(
     found = {role: given.get(role) or by_name.get(role) for role in ROLES}
     if found["close"] is None:
         taken = {time, *ignore, *(name for name in found.values() if name)}
-        left = [name for name in names if name not in taken and pd.api.types.is_numeric_dtype(frame[name])]
+        left = [name for name in names if name not in taken and _holds_numbers(frame[name])]
         if len(left) != 1:
             words = f"columns of numbers are {', '.join(left)}" if left else "no column holds numbers"
             raise InputError(f"nobody can tell which column is the price ({words}); name it with --close")
@@ -102,6 +103,12 @@ def find_columns(
     if (found["high"] is None) != (found["low"] is None):
         raise InputError("a range needs both --high and --low, and only one is there; name both, or neither")
     return SeriesColumns(time=time, **found)  # type: ignore[arg-type]
+
+
+def _holds_numbers(cells: pd.Series) -> bool:
+    """Tell whether most cells that are not empty are numbers; some may be marks for a missing one, such as a dot."""
+    known = cells.dropna()
+    return len(known) > 0 and float(pd.to_numeric(known, errors="coerce").notna().mean()) > NUMBERS
 
 
 def read_days(frame: pd.DataFrame, columns: SeriesColumns) -> Days:

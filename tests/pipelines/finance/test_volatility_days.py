@@ -152,6 +152,17 @@ def test_the_one_column_of_numbers_is_the_price() -> None:
     assert find_columns(frame, "date", {}, ("split",)) == SeriesColumns(time="date", close="dcoilwtico")
 
 
+def test_a_column_of_prices_may_hold_marks_for_missing_ones() -> None:
+    frame = market(8)[["date", "close"]].astype({"close": "str"})
+    frame.loc[3, "close"] = "."
+    columns = find_columns(frame, "date", {})
+    assert columns.close == "close"
+    frame = frame.rename(columns={"close": "price_usd"})
+    columns = find_columns(frame, "date", {})
+    assert columns.close == "price_usd"
+    assert days_of(frame, columns).errors[3] == "BAD_PRICE: column price_usd must be a number above 0, got ."
+
+
 def test_columns_that_nobody_can_tell_are_refused_with_the_way_out() -> None:
     frame = market(5)
     with pytest.raises(InputError, match=r"columns of numbers are a, b\); name it with --close"):
