@@ -7,6 +7,7 @@ from typing import Final
 from dashboards.inspection.words import WORDS as INSPECTION
 from dashboards.operations.words import WORDS as OPERATIONS
 from dashboards.risk.company_words import COMPANY
+from dashboards.risk.fraud_words import FRAUD
 from dashboards.risk.words import WORDS as RISK
 
 LANGUAGES: Final = {"en": "English", "zh": "中文"}
@@ -73,7 +74,7 @@ COMMON: Final[dict[str, tuple[str, str]]] = {
 }
 
 WORDS: Final = COMMON | RISK | INSPECTION | OPERATIONS
-OWN: Final = {"company": COMPANY}
+OWN: Final = {"company": COMPANY, "fraud": FRAUD}
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ COMMANDS = {
     "train": Entry("apps.cli.train", "Train a model: credit, company, fraud, inspection, volatility."),
     "evaluate": Entry("apps.cli.evaluate", "All metrics of a model on labelled data, with intervals."),
     "score": Entry("apps.cli.score", "Score a file of cases, row by row, in bounded memory."),
+    "alerts": Entry("apps.cli.alerts", "Queue suspicious cards day by day, with reasons and evidence."),
     "inspect": Entry("apps.cli.inspect", "Inspect pictures, folders or a watched folder."),
     "features": Entry("apps.cli.features", "Features of transactions over time, written as a table."),
     "report": Entry("apps.cli.report", "Read company reports: facts, statements, sections, checks, features."),

@@ -130,13 +130,13 @@ def score(
         return
     started = time.monotonic()
     if workers:
-        from apps.store.cutting import refuse_reports  # noqa: PLC0415  (not needed to score here)
+        from apps.store.cutting import refuse_kinds  # noqa: PLC0415  (not needed to score here)
         from apps.store.jobs import submit_score_job  # noqa: PLC0415
         from apps.worker.app import create_celery, require_broker  # noqa: PLC0415
 
         if company is not None:
             raise InputError("--company says whose a report is, and --workers is for tables; leave one of them out")
-        refuse_reports(model, data)
+        refuse_kinds(model, data)
         require_broker(create_celery(settings))
         job = submit_score_job(
             db,

@@ -40,7 +40,7 @@ def cut_table(settings: Settings, model: Model, job_id: str, wish: Mapping[str, 
     store = open_objects(settings)
     manifest = open_bundle(model_folder(settings, model)).manifest
     path = Path(wish["source"])
-    refuse_reports(model, path)
+    refuse_kinds(model, path)
     if model.kind not in _PIECES:
         raise InputError(f"{model.name}@{model.version} is a model of kind {model.kind}; it scores no tables")
     source = open_source(path)
@@ -63,8 +63,14 @@ def cut_case(settings: Settings, job_id: str, case_id: str, application: Mapping
     return CutRows(payloads=[{"key": key}], sizes=[1], notes=[])
 
 
-def refuse_reports(model: Model, path: Path) -> None:
-    """InputError where a job is to score report files: workers take tables."""
+def refuse_kinds(model: Model, path: Path) -> None:
+    """InputError where a job is to score what workers do not take: report files, and histories of transactions."""
+    if model.kind == "fraud":
+        words = "jobs and workers take rows in pieces, and a transaction is judged by all that came before it"
+        raise InputError(
+            f"{model.name}@{model.version} is a fraud model: {words}; score the file without --workers (assay score "
+            f"{model.name} --data {path.name} --out FILE), or send transactions one by one to a stream"
+        )
     if model.kind == "company" and is_report(path):
         words = "jobs and workers score tables of statements, not reports"
         raise InputError(f"{path}: {words}; score them with: assay score {model.name} --data {path}")

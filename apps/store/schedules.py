@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from apps.settings import Settings
 from apps.store import audit
 from apps.store.cron import parse_cron
-from apps.store.cutting import refuse_reports
+from apps.store.cutting import refuse_kinds
 from apps.store.database import reading, write, writing
 from apps.store.jobs import Due, Order, submit_inspect_job, submit_score_job
 from apps.store.models import resolve
@@ -52,7 +52,7 @@ def add_schedule(
         raise InputError(f"a schedule needs {' and '.join(sorted(missing))}")
     model = resolve(db, params["model"])
     if kind == "score":
-        refuse_reports(model, Path(params["data"]))
+        refuse_kinds(model, Path(params["data"]))
     now = datetime.now(UTC)
     schedule = Schedule(
         name=name,

@@ -117,8 +117,9 @@ def _detail(job: JobLine, model: ModelLine, words: Words) -> None:
         row = st.container(horizontal=True, vertical_alignment="center")
         row.markdown(f"**{words('job_detail', job=job.id)}**", width="content")
         frame.badge(job.mark, words, row)
-        page = "risk/portfolio.py" if job.kind == "score" else "inspection/gallery.py"
-        frame.link(page, words("open_results"), ":material/open_in_new:", row, model=model.label, job=job.id)
+        if job.kind != "alerts":  # those are in their file
+            page = "risk/portfolio.py" if job.kind == "score" else "inspection/gallery.py"
+            frame.link(page, words("open_results"), ":material/open_in_new:", row, model=model.label, job=job.id)
         rows, failed = job.summary.get("rows"), job.summary.get("failed")
         if rows is not None and failed is not None:
             st.caption(words("job_counts", rows=rows, failed=failed))

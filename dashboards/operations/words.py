@@ -31,6 +31,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "score_kind": ("score", "评分"),
     "assess_kind": ("assess", "单笔评估"),
     "inspect_kind": ("inspect", "检测"),
+    "alerts_kind": ("alerts", "告警"),
     "progress": ("Progress", "进度"),
     "chunks": ("Chunks", "分块"),
     "attempts": ("Most attempts", "最多尝试次数"),

@@ -12,6 +12,10 @@ from dashboards.risk.reads import CaseFilter, CaseLine, Sums
 from dashboards.words import Words, utc
 
 CARDS = ("auc", "gini", "ks", "average_precision", "brier", "ece")
+TABLES = {  # of the command that scores them
+    "company": "statements.csv --out scored.csv --workers",
+    "fraud": "transactions.csv --out scored.csv",
+}
 
 
 def show() -> None:
@@ -51,8 +55,7 @@ def _nothing(model: ModelLine, wanted: CaseFilter, words: Words) -> None:
     elif wanted.job:
         st.info(words("no_rows_yet"), icon=":material/hourglass_empty:")
     else:
-        table = "statements.csv" if model.kind == "company" else "loans.csv"
-        command = f"assay score {model.label} --data {table} --out scored.csv --workers"
+        command = f"assay score {model.label} --data {TABLES.get(model.kind, 'loans.csv --out scored.csv --workers')}"
         frame.empty(words("no_results"), command, words=words)
 
 

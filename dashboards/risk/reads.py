@@ -20,6 +20,7 @@ from dashboards.marks import DECISIONS
 from dashboards.reads import JobLine, ModelLine, cached
 from dashboards.words import Words
 
+KINDS: Final = ("credit", "company", "fraud")  # of models that score rows
 PAGE_ROWS: Final = 100
 MOST_EXPORTED: Final = 200_000
 ONLINE: Final = "online"
@@ -105,7 +106,7 @@ class Sums:
 
 def models() -> list[ModelLine]:
     """All versions of the models that score rows, by name."""
-    found = [*reads.models(kind="credit"), *reads.models(kind="company")]
+    found = [model for kind in KINDS for model in reads.models(kind=kind)]
     return sorted(found, key=lambda model: (model.name, model.state != "champion", -model.version))
 
 

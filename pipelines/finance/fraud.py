@@ -21,6 +21,7 @@ from data.spec import FeatureSpec
 from pipelines.finance.credit import training_record
 from pipelines.finance.explain import Language
 from pipelines.finance.floors import check_floors
+from pipelines.finance.fraud_evidence import Evidence
 from pipelines.finance.fraud_fit import FITTERS
 from pipelines.finance.fraud_ledger import NO_ERRORS, Ledger, open_ledger
 from pipelines.finance.fraud_options import KIND, FraudOptions
@@ -92,27 +93,35 @@ def score_fraud(
     language: Language = "en",
     at_once: int = ROWS_AT_ONCE,
 ) -> Iterator[Scored]:
-    """Score the rows marked, so many at a time, in the order of the table; `ids` are of all its rows."""
-    cases = ledger.cases(wanted_R)
+    """Score the rows marked, so many at a time, in the order of the table; `ids` are of all its rows.
+
+    Beside every reason the frame has `evidence_k`: the ids of the transactions that caused it, the newest first.
+    """
+    cases, evidence = ledger.cases(wanted_R), Evidence(ledger)
     spec = FeatureSpec.from_json(engine.bundle.manifest.spec)
     unused = set(map(str, ledger.frame.columns)) - {*spec.names, *columns_of(ledger.plan)}
     extra = tuple(str(name) for name in ledger.frame.columns if str(name) in unused)
     for start in range(0, len(cases), at_once):
         part = slice(start, start + at_once)
-        yield replace(
-            score_table(
-                cases.table(part),
-                engine,
-                ids=[ids[row] for row in cases.row_C[part].tolist()],
-                row_errors={
-                    case - start: words for case, words in cases.errors.items() if start <= case < start + at_once
-                },
-                reasons=reasons,
-                reasons_for=reasons_for,
-                language=language,
-            ),
-            extra=extra,
+        end = start + at_once
+        scored = score_table(
+            cases.table(part),
+            engine,
+            ids=[ids[row] for row in cases.row_C[part].tolist()],
+            row_errors={case - start: words for case, words in cases.errors.items() if start <= case < end},
+            reasons=reasons,
+            reasons_for=reasons_for,
+            language=language,
         )
+        add_evidence(scored.frame, evidence.texts(cases.row_C[part], scored.reasons, ids))
+        yield replace(scored, extra=extra)
+
+
+def add_evidence(frame: pd.DataFrame, texts: Sequence[NDArray[np.object_]]) -> None:
+    """Put the columns of evidence before that of the errors."""
+    for number, text_B in enumerate(texts, 1):
+        column = pd.Series(text_B, index=frame.index, dtype="str")
+        frame.insert(frame.columns.get_loc("error"), f"evidence_{number}", column)
 
 
 def ledger_of(frame: pd.DataFrame, engine: Engine, errors: Mapping[int, str] = NO_ERRORS) -> Ledger:

@@ -55,6 +55,7 @@ class CardDays:
     day_K: Ints
     card_K: Ints
     row_K: Ints  # the most suspicious row, the first of equal ones
+    rows_K: Ints  # how many rows of that day
     p_K: Floats
     fraud_K: Bools  # whether any row of that day is a fraud
 
@@ -80,6 +81,7 @@ def card_days(rows: Judgements) -> CardDays:
         day_K=day[first][ranked],
         card_K=card[first][ranked],
         row_K=top[ranked],
+        rows_K=np.diff(np.append(first, len(order)))[ranked],
         p_K=rows.p_B[top][ranked],
         fraud_K=frauds[ranked] > 0,
     )

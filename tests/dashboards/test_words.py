@@ -45,6 +45,7 @@ def test_no_phrase_is_left_over() -> None:
         "kind_inspection",
         "kind_volatility",
         "score_kind",
+        "alerts_kind",
         "inspect_kind",
         "assess_kind",
         "latest",
