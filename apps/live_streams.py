@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy
@@ -159,6 +159,32 @@ class LiveStream:
             if known is not None:
                 return known
         return self.journal.recall(scope, keys, self._serial, self._lookback.connection())
+
+
+class AnswerWriter:
+    """Makes the answer's document of a score: that of an assessment, and the serial."""
+
+    def __init__(self, live: LiveStream, queue_ms: float, started: float) -> None:
+        """`started` by time.perf_counter(); `queue_ms`: how long the transaction waited before."""
+        self._live, self._queue_ms, self._started = live, queue_ms, started
+
+    def __call__(self, score: Score, serial: int) -> Mapping[str, Any]:
+        model, model_ms = self._live.model, (time.perf_counter() - self._started) * 1_000
+        latency = {"queue": self._queue_ms, "model": model_ms, "total": self._queue_ms + model_ms}
+        return {
+            "id": score.case_id,
+            "serial": serial,
+            "score": score.points,
+            "probability": score.probability,
+            "decision": score.decision,
+            "reasons": [asdict(reason) | {"text": str(reason)} for reason in score.reasons],
+            "attribution": self._live.judging.engine.attribution,
+            "model": model.name,
+            "model_version": model.version,
+            "error": None,
+            "warnings": sorted(score.warnings),
+            "latency_ms": {name: round(ms, 2) for name, ms in latency.items()},
+        }
 
 
 class _Lookback:

@@ -4,8 +4,6 @@ Transactions are judged one after the other in a thread of their own; each is in
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,16 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from apps.engines import engine_for
 from apps.gateway.bodies import read_json
 from apps.gateway.evidence import Cell, ColumnName, inlined
-from apps.gateway.finance import AssessmentAnswer, Latency
+from apps.gateway.finance import AssessmentAnswer
 from apps.gateway.keys import Caller, caller_of
 from apps.gateway.models import ModelReference, open_engine
 from apps.gateway.problems import Problem, problem_responses
 from apps.gateway.state import Gateway, gateway_of
-from apps.live_streams import Answered, Asked, LiveStream, live_stream, now_ms
+from apps.live_streams import Answered, AnswerWriter, Asked, LiveStream, live_stream, now_ms
 from apps.store.models import list_models
 from apps.store.stream_tables import LONGEST_ID
 from core.errors import AssayError, NotFoundError
-from pipelines.finance.score import Score
 
 REASONS = 4
 JSON = "application/json"
@@ -149,7 +146,7 @@ def judge(gateway: Gateway, asked: TransactionRequest, caller: Caller, queue_ms:
         reasons=REASONS,
         reasons_for=asked.reasons,
     )
-    answered = live.judge(given, _Writing(live, queue_ms, started))
+    answered = live.judge(given, AnswerWriter(live, queue_ms, started))
     if not answered.again:
         gateway.telemetry.decisions.labels("transactions", answered.decision).inc()
         gateway.telemetry.judge_seconds.labels("transactions").observe(time.perf_counter() - started)
@@ -189,30 +186,3 @@ def warm_streams(gateway: Gateway) -> None:
             gateway.log.info("stream is warm", model=model.name, histories=live.warm())
         except AssayError as error:
             gateway.log.warning("stream cannot be warmed", model=model.name, code=error.code, cause=str(error))
-
-
-class _Writing:
-    """Makes the answer's document of a score."""
-
-    def __init__(self, live: LiveStream, queue_ms: float, started: float) -> None:
-        self._live, self._queue_ms, self._started = live, queue_ms, started
-
-    def __call__(self, score: Score, serial: int) -> Mapping[str, Any]:
-        model, model_ms = self._live.model, (time.perf_counter() - self._started) * 1000
-        latency = Latency(
-            queue=round(self._queue_ms, 2), model=round(model_ms, 2), total=round(self._queue_ms + model_ms, 2)
-        )
-        return {
-            "id": score.case_id,
-            "serial": serial,
-            "score": score.points,
-            "probability": score.probability,
-            "decision": score.decision,
-            "reasons": [asdict(reason) | {"text": str(reason)} for reason in score.reasons],
-            "attribution": self._live.judging.engine.attribution,
-            "model": model.name,
-            "model_version": model.version,
-            "error": None,
-            "warnings": sorted(score.warnings),
-            "latency_ms": vars(latency),
-        }

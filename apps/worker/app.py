@@ -25,6 +25,7 @@ HARD_LIMIT_S = 600  # a chunk that takes longer is hung: its process is killed
 SOFT_PART = 0.9  # of the hard limit: then Python code is interrupted, and gives its chunk back itself
 CHUNK_TASKS = {"score": "finance.score_chunk", "assess": "finance.assess", "inspect": "inspection.inspect"}
 BATCH_TASKS = {"score": "finance.score_batch", "assess": "finance.score_batch", "inspect": "inspection.inspect_batch"}
+STREAM_TASK = "finance.stream"  # transactions, one a message; in the queue of single assessments
 BROKERS = ("redis", "rediss", "amqp", "amqps", "pyamqp")
 
 _apps: dict[tuple[int, str, str], Celery] = {}
@@ -45,6 +46,7 @@ def create_celery(settings: Settings) -> Celery:
     app.conf.task_default_queue = queue_name(token, "score")
     routes = [(task, kind) for tasks in (BATCH_TASKS, CHUNK_TASKS) for kind, task in tasks.items()]
     app.conf.task_routes = {task: {"queue": queue_name(token, kind)} for task, kind in routes}
+    app.conf.task_routes[STREAM_TASK] = {"queue": queue_name(token, "assess")}
     return app
 
 

@@ -266,3 +266,22 @@ def test_refunds_with_one_shop_are_found_in_the_history_of_the_card(made: Any) -
         probability(judge(made(), raw, label=label)) for raw, label in zip(requests[50:], labels[50:], strict=True)
     ]
     assert found == expected(frame, made())[50:]
+
+
+def test_a_database_whose_connections_are_cut_is_asked_again(made: Any, db: sqlalchemy.Engine) -> None:
+    if db.dialect.name != "postgresql":
+        pytest.skip("a file has no connections to cut")
+    live, frame = made(), fraud_frame(20, 12, cards=1)
+    requests, labels = requests_of(frame), labels_of(frame).tolist()
+    server = sqlalchemy.create_engine(db.url, poolclass=sqlalchemy.NullPool)
+    cut = sqlalchemy.text(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND query LIKE '%stream_events%'"
+    )
+    found = []
+    for number, (raw, label) in enumerate(zip(requests, labels, strict=True)):
+        if number % 5 == 4:
+            with server.connect() as connection:
+                connection.execute(cut)
+        found.append(probability(judge(live, raw, label=label)))
+    assert found == expected(frame, live)

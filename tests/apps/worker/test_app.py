@@ -20,6 +20,7 @@ def test_the_tasks_have_the_names_of_the_contract(tmp_path: Path) -> None:
         "finance.assess",
         "finance.score_chunk",
         "finance.score_batch",
+        "finance.stream",
         "inspection.inspect",
         "inspection.inspect_batch",
         "models.refresh",
