@@ -26,7 +26,7 @@ MOST = 5  # transactions a reason
 NONE = -1
 OLDEST = frozenset({"age", "first_fraud"})  # speak of the first of their window
 NEWEST = frozenset({"last_fraud", "good_since"})  # of the last
-BEFORE = frozenset({"since", "step"})  # of the one so many before
+BEFORE = frozenset({"since", "step", "past_log", "past_known", "known_since"})  # of the one so many before
 RUN = frozenset({"run", "run_age"})  # of frauds after the last known good one
 FRAUDS = frozenset({"frauds", "risk", "fraud_size", "last_fraud", "first_fraud", "good_since", *RUN})
 
