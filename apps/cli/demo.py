@@ -23,7 +23,8 @@ from core.errors import AssayError, InputError
 ROWS, PICTURES, SHOWN = 20_000, 720, 24
 FIRM_YEARS = 400
 LINE = ["--texture", "painted", "--defects", "scratch,pit,stain,bump"]  # one product line, as a station sees it
-CREDIT, SURFACES = "demo_credit", "demo_surfaces"
+PAYMENTS, ALERTS_A_DAY = 30_000, 3
+CREDIT, FRAUD, SURFACES = "demo_credit", "demo_fraud", "demo_surfaces"
 
 app = typer.Typer(add_completion=False)
 
@@ -33,7 +34,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="folder for the data, verdicts, heatmaps and reports")] = Path("demo"),
     seed: Annotated[int, typer.Option(help="seed of data and training")] = 0,
 ) -> None:
-    """Make data, train, evaluate, score a batch through a worker, read company reports, inspect pictures.
+    """Make data, train, evaluate, score a batch through a worker, find frauds, read reports, inspect pictures.
 
     Example: assay demo --out demo
     """
@@ -42,6 +43,7 @@ def demo(
     started = time.monotonic()
     out.mkdir(parents=True, exist_ok=True)
     _credit(out, str(seed))
+    _fraud(out, str(seed))
     _reports(out, str(seed))
     _surfaces(out, str(seed))
     index = out / "index.html"
@@ -62,6 +64,20 @@ def _credit(out: Path, seed: str) -> None:
         scored = str(out / "scored.csv")
         _assay("score", CREDIT, "--data", table, "--where", "split=test", "--out", scored, "--workers")
     _assay("models", "card", CREDIT, "--out", str(out / f"{CREDIT}.html"))
+
+
+def _fraud(out: Path, seed: str) -> None:
+    folder = out / "fraud"
+    payments = str(folder / "transactions.csv")
+    _assay("data", "make", "fraud", "--out", str(folder), "--rows", str(PAYMENTS), "--seed", seed)
+    keys = ["--entity", "card_id", "--counterpart", "terminal_id", "--time", "time", "--amount", "amount"]
+    columns = ["--target", "is_fraud", "--id", "transaction_id", *keys, "--ignore", "fraud_kind"]
+    rows = ["--where", "split=train", "--valid-where", "split=val"]
+    _assay("train", "fraud", "--data", payments, *columns, *rows, "--name", FRAUD, "--seed", seed)
+    _assay("evaluate", FRAUD, "--data", payments, "--where", "split=test")
+    alerts = ["--per-day", str(ALERTS_A_DAY), "--out", str(out / "alerts.csv")]
+    _assay("alerts", FRAUD, "--data", payments, "--where", "split=test", *alerts)
+    _assay("models", "card", FRAUD, "--out", str(out / f"{FRAUD}.html"))
 
 
 def _reports(out: Path, seed: str) -> None:
@@ -136,6 +152,8 @@ def _index(out: Path) -> str:
         "<p class='under'>All data here are generated; the commands are printed in the terminal.</p>",
         f"<h2>Credit</h2><p><a href='{CREDIT}.html'>The credit model</a>, "
         "<a href='scored.csv'>verdicts with reasons</a> on the applications of the test split.</p>",
+        f"<h2>Fraud</h2><p><a href='{FRAUD}.html'>The fraud model</a>, <a href='alerts.csv'>each day's alerts</a> with "
+        "reasons and the transactions that caused them.</p>",
         f"<h2>Inspection</h2><p><a href='{SURFACES}.html'>The surface model</a>. Below: test pictures with the "
         "defect probability drawn over them, regions in white frames, and what the generator put there: three in ten "
         "defects are faint on purpose; dirt, shadows, seams and print are none.</p>",
