@@ -13,7 +13,7 @@ from pipelines.finance.tree_model import about, margins, tree_model
 
 Progress = Callable[[float, str], None]
 TRIALS: tuple[dict[str, Any], ...] = (
-    {"num_leaves": 31, "learning_rate": 0.05, "feature_fraction": 0.5},
+    {"num_leaves": 16, "learning_rate": 0.05, "feature_fraction": 0.5},
 )  # histories have many features that say nearly the same
 
 
