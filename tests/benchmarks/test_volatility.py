@@ -1,7 +1,8 @@
 """One-day-ahead variance of the S&P 500 beside GARCH, GJR and EWMA, and monthly updates that learn on.
 
-Options were chosen on 2011 to 2013; 2014 to 2018 was seen while the model was made (target and early stop). Ours is trained once, on the years to 2010, stops by
-2011 to 2013, and stays as it is; the GARCH models are fitted anew every 20 days to all days before.
+Options were chosen on 2011 to 2013; 2014 to 2018 was seen while the model was made, with the target and the early stop
+in view. Ours is trained once, on the years to 2010, stops by 2011 to 2013, and stays as it is; the GARCH models are
+fitted anew every 20 days to all days before.
 """
 
 import copy
