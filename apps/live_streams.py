@@ -30,7 +30,7 @@ from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.stream import Stream
 
 MOST_KEYS = 20_000  # histories in memory, some 10 to 100 kB each
-WARM_EVENTS, WARM_S = 20_000, 10.0  # the newest transactions whose keys are recalled at the start, and for how long
+WARM_EVENTS, WARM_S = 20_000, 5.0  # the newest transactions whose keys are recalled at the start, and for how long
 FARTHEST = 5_000  # entries and labels of others that are followed one by one; beyond, memory starts from nothing
 MOST_STREAMS = 4  # memories in a process; the one used longest ago goes first
 

@@ -49,7 +49,7 @@ def create_app(settings: Settings, limits: Limits | None = None, log_to: TextIO 
     app.state.gateway = gateway
     add_problem_handlers(app, gateway.log)
     app.include_router(health.open_router)
-    for module in (inspection, finance, transactions, batches, models, health):
+    for module in (transactions, inspection, finance, batches, models, health):
         app.include_router(
             module.router,
             dependencies=[Depends(api_key_header)],  # KeyCheck decides; this tells the OpenAPI document

@@ -178,11 +178,10 @@ def stream_of(gateway: Gateway, reference: str) -> LiveStream:
 
 def warm_streams(gateway: Gateway) -> None:
     """Bring the streams of all fraud champions into memory; what fails here fails again, and is told, at a request."""
-    for model in list_models(gateway.db, kind="fraud"):
-        if model.state != "champion":
-            continue
-        try:
+    try:
+        champions = [model for model in list_models(gateway.db, kind="fraud") if model.state == "champion"]
+        for model in champions:
             live = live_stream(gateway.db, model, engine_for(gateway.settings, model))
             gateway.log.info("stream is warm", model=model.name, histories=live.warm())
-        except AssayError as error:
-            gateway.log.warning("stream cannot be warmed", model=model.name, code=error.code, cause=str(error))
+    except AssayError as error:
+        gateway.log.warning("streams cannot be warmed", code=error.code, cause=str(error))
