@@ -1,5 +1,6 @@
 """Transactions of a stream over HTTP: answered once, kept before they are answered, refused with one problem."""
 
+import io
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
-from apps.engines import engine_for
+from apps.engines import engine_for, forget_engines
 from apps.gateway import keys
+from apps.gateway.app import create_app
 from apps.gateway.limits import Limits
 from apps.settings import Settings
 from apps.store import models, streams
@@ -263,3 +266,19 @@ def test_logs_hold_nothing_of_a_transaction(house: House) -> None:
     raw = requests_of(fraud_frame(1, 1))[0] | {"card": "4711471147114711"}
     assert send(house, raw).status_code == 200
     assert "4711471147114711" not in house.log.getvalue()
+
+
+def test_a_gateway_starts_warm_and_also_when_a_stream_cannot_be_warmed(house: House) -> None:
+    for raw in requests_of(fraud_frame(30, 6, cards=3)):
+        send(house, raw)
+    told = io.StringIO()
+    with TestClient(create_app(house.settings, Limits(), told)):
+        pass
+    assert '"event": "stream is warm"' in told.getvalue()
+
+    (house.settings.home / "models" / "cards" / "1" / "trees.txt").write_text("broken")
+    forget_engines()
+    told = io.StringIO()
+    with TestClient(create_app(house.settings, Limits(), told)) as client:
+        assert client.get("/healthz").status_code == 200
+    assert '"code": "BAD_BUNDLE"' in told.getvalue()
