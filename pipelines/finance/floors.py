@@ -9,10 +9,11 @@ HIGHER = ("auc", "gini", "ks", "average_precision", "best_f1", "recall_at_1pct_f
 LOWER = ("brier", "log_loss", "ece")  # here the floor is a ceiling: lower is better
 
 
-def check_names(names: Iterable[str]) -> None:
-    """InputError where a floor names no metric."""
-    if unknown := sorted(set(names) - {*HIGHER, *LOWER}):
-        raise InputError(f"no metric is called {', '.join(unknown)}; allowed: {', '.join((*HIGHER, *LOWER))}")
+def check_names(names: Iterable[str], own: Collection[str] = ()) -> None:
+    """InputError where a floor names no metric; `own` are those of the kind of model, where higher is better."""
+    allowed = (*HIGHER, *LOWER, *own)
+    if unknown := sorted(set(names) - set(allowed)):
+        raise InputError(f"no metric is called {', '.join(unknown)}; allowed: {', '.join(allowed)}")
 
 
 def check_floors(metrics: Mapping[str, Metric], floors: Mapping[str, float], ceilings: Collection[str] = LOWER) -> None:

@@ -22,7 +22,7 @@ from pipelines.finance.credit import training_record
 from pipelines.finance.explain import Language
 from pipelines.finance.floors import check_floors
 from pipelines.finance.fraud_evidence import Evidence
-from pipelines.finance.fraud_fit import FITTERS
+from pipelines.finance.fraud_fit import FITTERS, Learning
 from pipelines.finance.fraud_ledger import NO_ERRORS, Ledger, open_ledger
 from pipelines.finance.fraud_options import KIND, FraudOptions
 from pipelines.finance.fraud_queue import Judgements, alert_rate, queue_metrics
@@ -64,7 +64,16 @@ def train_fraud(
     fit_rows = rows_of(fitting, spec, rule, "training")
     progress(0.06, f"measuring {int(parts.valid_R.sum())} transactions to validate on")
     valid_rows = rows_of(ledger.cases(parts.valid_R), spec, rule, "validation")
-    fitted = FITTERS[options.preset](fit_rows, valid_rows, ledger, spec, options, progress)
+    learning = Learning(
+        rows=fit_rows.labelled,
+        more=lambda: (rows_of(ledger.cases(rows_R), spec, rule, "training").labelled for rows_R in parts.more_R),
+        valid_rows=valid_rows.labelled,
+        plan=ledger.plan,
+        spec=spec,
+        options=options,
+    )
+    del fitting
+    fitted = FITTERS[options.preset](learning, progress)
     progress(0.85, f"calibrating on {len(valid_rows.row_B)} rows")
     seen = _Seen(ledger, valid_rows)
     judged = judge(fitted, valid_rows.labelled, spec, options, seen.rate(options))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InputError
+from pipelines.finance.fraud_queue import NAMES
 from pipelines.finance.options import CreditOptions
 from pipelines.finance.transactions.declaration import with_sequences
 from pipelines.finance.transactions.plan import TransactionPlan, find_unit
@@ -42,6 +43,11 @@ class FraudOptions(CreditOptions):
                 raise InputError("alerts a day and a target rate both set the decision; give one of them")
         if self.warm_up_ms is not None and self.warm_up_ms < 0:
             raise InputError(f"the warm-up must be 0 or more, got {self.warm_up_ms} ms")
+
+    @property
+    def own_metrics(self) -> tuple[str, ...]:
+        """Those of the queue."""
+        return NAMES
 
     @property
     def keys(self) -> tuple[str, ...]:

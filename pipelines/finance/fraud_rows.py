@@ -23,6 +23,7 @@ from pipelines.finance.transactions.quantities import DAY_MS
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 WEEK_MS = 7 * DAY_MS
+DRAWS = 3  # models whose mean is served, each of its own draw
 FEWEST_WEEKS = 4  # from which on folds keep weeks whole, so that a compromised terminal is not on both sides
 
 
@@ -31,6 +32,7 @@ class Parts:
     """Rows of the table that are learned from, and that validate; and how many were left to be history."""
 
     fit_R: Bools
+    more_R: tuple[Bools, ...]  # the same frauds, each with a draw of other good rows as far as there are any
     valid_R: Bools
     warm_up: int  # rows too soon after the first transaction
     unknown: int  # rows whose label was not known yet when validation began
@@ -65,20 +67,32 @@ def choose_rows(ledger: Ledger, fit_R: Bools, valid_R: Bools | None, options: Fr
         raise InputError(
             f"{words}, {unknown} have no known label yet; shorten --warm-up or --label-delay", code="NO_ROWS"
         )
-    fit_R, share = _draw(fit_R, ledger.y_R == 1, options)
-    return Parts(fit_R=fit_R, valid_R=valid_R, warm_up=int(cold_R.sum()), unknown=unknown, drawn=share)
+    draws = _draw(fit_R, ledger.y_R == 1, options)
+    good_R = fit_R & (ledger.y_R == 0)
+    return Parts(
+        fit_R=draws[0],
+        more_R=draws[1:],
+        valid_R=valid_R,
+        warm_up=int(cold_R.sum()),
+        unknown=unknown,
+        drawn=float((draws[0] & good_R).sum() / max(good_R.sum(), 1)),
+    )
 
 
-def _draw(fit_R: Bools, fraud_R: Bools, options: FraudOptions) -> tuple[Bools, float]:
-    """All frauds and as many good rows as there is room for; and which share of the good ones that is."""
+def _draw(fit_R: Bools, fraud_R: Bools, options: FraudOptions) -> tuple[Bools, ...]:
+    """DRAWS times all frauds and as many good rows as there is room for, others each time while there are any."""
     good = np.flatnonzero(fit_R & ~fraud_R)
-    room = max(options.most_learned - int((fit_R & fraud_R).sum()), 0)
+    frauds = int((fit_R & fraud_R).sum())
+    room = max(options.most_learned - frauds, frauds)
     if len(good) <= room:
-        return fit_R, 1.0
-    drawn = np.random.default_rng(options.seed).choice(len(good), room, replace=False)
-    chosen_R = fit_R & fraud_R
-    chosen_R[good[drawn]] = True
-    return chosen_R, room / len(good)
+        return (fit_R,) * DRAWS
+    mixed = good[np.random.default_rng(options.seed).permutation(len(good))]
+    found = []
+    for start in range(0, DRAWS * room, room):
+        chosen_R = fit_R & fraud_R
+        chosen_R[mixed[(start + np.arange(room)) % len(good)]] = True
+        found.append(chosen_R)
+    return tuple(found)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,8 +46,13 @@ class CreditOptions:
             raise InputError(f"only the preset full reads numbered columns as series; the preset is {self.preset}")
         if self.target_rate is not None and not 0 < self.target_rate < 1:
             raise InputError(f"the target rate is a share of declines between 0 and 1, got {self.target_rate:g}")
-        check_names(self.floors)
+        check_names(self.floors, self.own_metrics)
         self.costs, self.scale  # noqa: B018 - both check themselves
+
+    @property
+    def own_metrics(self) -> tuple[str, ...]:
+        """Metrics besides those of every risk model that a floor may name; higher is better."""
+        return ()
 
     @property
     def costs(self) -> Costs:
