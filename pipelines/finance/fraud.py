@@ -83,7 +83,7 @@ def train_fraud(
     about = training_record(options, rule, fitted, fit_rows.labelled, valid_rows.labelled)
     about |= {
         "transactions": ledger.plan.to_json(),
-        "chosen": parts.to_json(),
+        "learned_rows": parts.to_json(),
         "history": {"rows": len(frame), "refused": _causes(ledger.errors)},
         "alerts_per_day": options.alerts_per_day,
         "data_sha256": fingerprint(frame),
