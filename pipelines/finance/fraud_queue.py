@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InputError
 from core.metrics.bootstrap import ONE_CLASS, Metric, binary_metrics
 from core.metrics.resample import draw_weights, with_interval
 from pipelines.finance.transactions.quantities import DAY_MS
@@ -111,11 +112,12 @@ def queue_metrics(rows: Judgements, *, cards: int = CARDS, seed: int = 0) -> dic
 def alert_rate(rows: Judgements, cards_per_day: float) -> float:
     """Share of the rows to decline so that so many new cards a day are declined, on average over the days.
 
-    ValueError: there is no entity, or not one card is left.
+    ValueError: there is no entity. InputError: not one card is left.
     """
     queue = card_days(rows.without_known())
     if not len(queue.p_K):
-        raise ValueError("no card is left that is not known to be compromised")
+        words = "every card of the validation rows is known to be compromised, so that no alert is left"
+        raise InputError(f"{words}; give --target-rate or --cost instead of alerts a day")
     days = len(np.unique(rows.time_B // DAY_MS))
     wanted = min(max(round(cards_per_day * days), 1), len(queue.p_K))
     threshold = np.sort(queue.p_K)[::-1][wanted - 1]
