@@ -170,8 +170,7 @@ def test_a_hundred_million_transactions_of_one_card() -> None:
         done += len(features)
     seconds = time.perf_counter() - start
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(
-        f"\n{done:,} transactions of one card in {seconds:.0f} s: {done / seconds:,.0f} rows/s; {' '.join(peak.split())}"
-    )
+    rate, memory = done / seconds, " ".join(peak.split())
+    print(f"\n{done:,} transactions of one card in {seconds:.0f} s: {rate:,.0f} rows/s; {memory}")
     assert done == rows
     assert plan.keeps_ms > 90 * DAY_MS
