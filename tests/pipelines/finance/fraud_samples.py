@@ -59,7 +59,7 @@ def _trained(seed: int) -> tuple[str, dict[str, Any]]:
     plan, frame = fraud_plan(), fraud_frame(3_000, seed, cards=60)
     features = pd.DataFrame(measure_table(events_of(frame, plan), plan), columns=list(plan.names)).astype(np.float64)
     table = pd.concat([features, frame[list(OTHERS)]], axis=1)
-    spec = infer_spec(table, target=None)
+    spec = replace(infer_spec(table, target=None), target="fraud")
     columns = [table[c.name] if c.kind == "number" else _codes(table[c.name], c.categories) for c in spec.columns]
     data = lightgbm.Dataset(np.stack([np.asarray(c, dtype=np.float64) for c in columns], axis=1), frame["fraud"])
     options = {"objective": "binary", "num_leaves": 15, "verbosity": -1, "num_threads": 1, "seed": 0}
