@@ -22,7 +22,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A history, in a home with a model `cards` that was trained on it."""
     folder = tmp_path_factory.mktemp("fraud")
     frame = fraud_frame(6_000, days=120, cards=300)
-    frame["fraud"] &= np.random.default_rng(0).random(len(frame)) < 0.4
+    frame["fraud"] *= np.random.default_rng(0).random(len(frame)) < 0.4
     time = pd.to_datetime(frame["time"])
     days = (time - time.min()).dt.days
     frame["split"] = pd.cut(days, [-1, 70, 95, 400], labels=["train", "val", "test"]).astype("str")
