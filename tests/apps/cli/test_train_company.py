@@ -31,7 +31,7 @@ KEYS = ["--target", "failed", "--id", "firm", "--period", "year", "--name", "fir
 def test_what_was_asked_for_reaches_the_training(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
 
-    def watched(train: Any, valid: Any, options: Any, folder: Path, progress: Any, population: Any, _: Any) -> Any:
+    def watched(train: Any, valid: Any, options: Any, folder: Path, progress: Any, population: Any, *_: Any) -> Any:
         seen.update(train=train, valid=valid, options=options, population=population)
         raise company.InputError("seen enough")
 
