@@ -35,3 +35,14 @@ def peer_forecast(
     )
     seconds = time.perf_counter() - start
     return booster.predict(x[parts["val"]]), booster.predict(x[parts["test"]]), seconds
+
+
+def xgboost_forecast(x: np.ndarray, y: np.ndarray, parts: dict[str, np.ndarray], seed: int) -> np.ndarray:
+    """Forecasts of test by XGBoost, untuned, rounds chosen on val."""
+    import xgboost
+
+    model = xgboost.XGBClassifier(
+        n_estimators=1_000, learning_rate=0.05, early_stopping_rounds=50, random_state=seed, n_jobs=1, subsample=0.8
+    )
+    model.fit(x[parts["train"]], y[parts["train"]], eval_set=[(x[parts["val"]], y[parts["val"]])], verbose=False)
+    return model.predict_proba(x[parts["test"]])[:, 1]

@@ -21,7 +21,7 @@ from pipelines.finance.features import extract, to_batch
 from pipelines.finance.fraud import ledger_of, train_fraud
 from pipelines.finance.fraud_options import FraudOptions
 from pipelines.finance.fraud_queue import Judgements, card_days, ceiling_by_day, precision_by_day
-from tests.benchmarks.fraud_peer import peer_forecast, peer_table
+from tests.benchmarks.fraud_peer import peer_forecast, peer_table, xgboost_forecast
 
 pytestmark = [pytest.mark.bench, pytest.mark.realdata, pytest.mark.timeout(7200)]
 SEEDS = int(os.environ.get("ASSAY_FRAUD_SEEDS", "3"))
@@ -176,3 +176,34 @@ def differences(rows: pd.DataFrame, y: np.ndarray, known: np.ndarray, mine: np.n
 def _interval(name: str, value: float, draws: np.ndarray) -> str:
     low, high = np.quantile(draws, [0.025, 0.975])
     return f"{name} {value:+.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def test_transactions_without_an_entity_beside_the_peers(realdata: Path, tmp_path: Path) -> None:
+    """ulb_sample: two days of transactions whose cards are unknown, so the columns alone speak."""
+    frame = pd.read_csv(realdata / "data" / "finance" / "ulb_sample" / "ulb_sample.csv.gz")
+    parts = {part: (frame["split"] == part).to_numpy() for part in ("train", "val", "test")}
+    y, x = frame["Class"].to_numpy(dtype=np.float64), frame.drop(columns=["Class", "split"]).to_numpy()
+    answers: dict[str, list[np.ndarray]] = {"LightGBM": [], "XGBoost": [], "Assay": []}
+    for seed in range(SEEDS):
+        answers["LightGBM"].append(peer_forecast(x, y, parts, seed)[1])
+        answers["XGBoost"].append(xgboost_forecast(x, y, parts, seed))
+        options = FraudOptions(target="Class", time="Time", amount="Amount", ignore=("split",), seed=seed)
+        bundle = train_fraud(
+            frame, parts["train"], parts["val"], options, tmp_path / str(seed), lambda share, words: None
+        )
+        answers["Assay"].append(forecast(frame, parts["test"], Engine.open(bundle, device="cpu")))
+    y = y[parts["test"]]
+    print(f"\nulb_sample, {len(y)} test rows, {int(y.sum())} frauds")
+    for name, forecasts in answers.items():
+        precision = [average_precision(y, p) for p in forecasts]
+        print(f"{name:9} AP {np.mean(precision):.4f} ({', '.join(f'{ap:.4f}' for ap in precision)})")
+    for name in ("LightGBM", "XGBoost"):
+        rng, draws = np.random.default_rng(0), []
+        ranked = [[rank(y, p) for p in answers[which]] for which in ("Assay", name)]
+        for _ in range(DRAWS):
+            weight = np.bincount(rng.integers(0, len(y), len(y)), minlength=len(y)).astype(np.float64)
+            mine, theirs = (np.mean([average_precision_of(count(r, weight[r.order_B])) for r in of]) for of in ranked)
+            draws.append(mine - theirs)
+        value = np.mean([average_precision(y, p) for p in answers["Assay"]])
+        value -= np.mean([average_precision(y, p) for p in answers[name]])
+        print(f"Assay less {name}: {_interval('AP', value, np.asarray(draws))}")
