@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.runtime.manifest import Manifest
 from data.selection import matches
-from data.source import Source
+from data.source import Chunk, Source
 from data.spec import FeatureSpec
 from data.tables import open_source, read_chunks
+from pipelines.finance.fraud import ledger_by
 from pipelines.finance.transactions.events import read_times
 from pipelines.finance.transactions.plan import TransactionPlan
 from pipelines.finance.transactions.quantities import DAY_MS
@@ -91,6 +92,16 @@ def read_history(source: Source | Path, columns: Columns, *filters: Mapping[str,
         chosen=tuple(_kept(frame, one, source) for one in filters),
         notes=source.notes,
     )
+
+
+def as_the_model_sees(path: Path, manifest: Manifest, where: Mapping[str, str]) -> Chunk:
+    """The rows kept of a file of transactions, with the features that a fraud model makes of them.
+
+    InputError: as read_history and ledger_by have them.
+    """
+    history = read_history(path, Columns.of_model(manifest), where)
+    cases = ledger_by(history.frame, manifest, history.errors).cases(history.chosen[0])
+    return Chunk(frame=cases.table(), first_row=0, rows=cases.row_C, errors=dict(cases.errors))
 
 
 def joined(first: History, second: History) -> History:

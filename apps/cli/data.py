@@ -118,16 +118,23 @@ def check(
 
     Example: assay data check loans.csv --model loans
     """
-    spec = None
+    manifest = None
     if model is not None:
         settings = load_settings()
         found = models.resolve(open_database(settings), model)
-        spec = FeatureSpec.from_json(open_bundle(models.model_folder(settings, found)).manifest.spec)
+        manifest = open_bundle(models.model_folder(settings, found)).manifest
     columns = open_source(file).columns
     if absent := [column for column in (target, id_column) if column is not None and column not in columns]:
         raise InputError(f"{file} has no column {absent[0]!r}; it has {', '.join(columns)}")
     text = [id_column] if id_column else []
-    table = read_table(file, text=text, where=parse_where(where or []))
+    chosen = parse_where(where or [])
+    if manifest is not None and manifest.kind == "fraud":
+        from apps.histories import as_the_model_sees  # noqa: PLC0415  (only for histories)
+
+        table = as_the_model_sees(file, manifest, chosen)
+    else:
+        table = read_table(file, text=text, where=chosen)
+    spec = None if manifest is None else FeatureSpec.from_json(manifest.spec)
     report = check_table(table, spec, target=target, id_column=id_column)
     if as_json:
         emit_json(report.to_json())

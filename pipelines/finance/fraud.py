@@ -17,6 +17,7 @@ from core.errors import InputError
 from core.metrics.bootstrap import Metric
 from core.runtime.bundle import Bundle, write_bundle
 from core.runtime.engine import Engine
+from core.runtime.manifest import Manifest
 from data.spec import FeatureSpec
 from pipelines.finance.credit import training_record
 from pipelines.finance.explain import Language
@@ -135,7 +136,12 @@ def add_evidence(frame: pd.DataFrame, texts: Sequence[NDArray[np.object_]]) -> N
 
 def ledger_of(frame: pd.DataFrame, engine: Engine, errors: Mapping[int, str] = NO_ERRORS) -> Ledger:
     """Read a table as the model does. InputError: a column is absent, or the bundle is no fraud model."""
-    about = engine.bundle.manifest.about
+    return ledger_by(frame, engine.bundle.manifest, errors)
+
+
+def ledger_by(frame: pd.DataFrame, manifest: Manifest, errors: Mapping[int, str] = NO_ERRORS) -> Ledger:
+    """The same, where no model needs to run."""
+    about = manifest.about
     plan = TransactionPlan.from_json(about.get("transactions"))
     return open_ledger(frame, plan, LabelRule.from_json(about["labels"]), errors)
 
