@@ -69,7 +69,8 @@ def refuse_kinds(model: Model, path: Path) -> None:
         words = "jobs and workers take rows in pieces, and a transaction is judged by all that came before it"
         raise InputError(
             f"{model.name}@{model.version} is a fraud model: {words}; score the file without --workers (assay score "
-            f"{model.name} --data {path.name} --out FILE), or send transactions one by one to a stream"
+            f"{model.name} --data {path.name} --out FILE), or send transactions one by one to a stream",
+            code="WRONG_KIND",
         )
     if model.kind == "company" and is_report(path):
         words = "jobs and workers score tables of statements, not reports"

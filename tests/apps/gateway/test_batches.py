@@ -11,7 +11,9 @@ from apps.gateway.tables_in import table_suffix, uploaded_table
 from apps.store.database import open_database
 from apps.store.jobs import list_jobs
 from apps.store.keys import add_key
+from apps.store.models import register
 from tests.apps.gateway.small_house import House, loans, picture
+from tests.pipelines.finance.fraud_samples import write_fraud_bundle
 
 
 def post(house: House, content: bytes = b"", *, key: str | None = None, **fields: str) -> Response:
@@ -89,6 +91,19 @@ def test_a_table_that_is_none_is_422_and_no_job(house: House, content: bytes) ->
 
 def test_an_upload_for_a_model_of_pictures_is_422(house: House) -> None:
     assert post(house, model="tiles").json()["code"] == "WRONG_KIND"
+
+
+def test_a_table_for_a_fraud_model_is_422_and_says_the_way_out(house: House, tmp_path: Path) -> None:
+    """A piece of a table has no past."""
+    folder = write_fraud_bundle(tmp_path / "cards")
+    register(open_database(house.settings), house.settings, folder, "cards")
+    answer = post(house, model="cards")
+    assert (answer.status_code, answer.json()["code"]) == (422, "WRONG_KIND")
+    assert "to a stream" in answer.json()["detail"]
+    assert str(house.settings.home) not in answer.text
+    put(house, "loans.csv", loans(5).to_csv(index=False).encode())
+    assert stored(house, "loans.csv", model="cards").json()["code"] == "WRONG_KIND"
+    assert jobs(house) == 0
 
 
 @pytest.mark.parametrize("fields", [{"reasons": "-1"}, {"reasons": "many"}, {"colour": "red"}, {"reasons_for": "none"}])
