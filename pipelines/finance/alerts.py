@@ -83,14 +83,10 @@ def make_alerts(
     row_B, p_B = cases.row_C[queued_C], p_C[queued_C]
     queue = card_days(_judgements(ledger, row_B, p_B))
     chosen_K = queue.places < per_day if per_day is not None else policy.zones.place(queue.p_K) != APPROVE
-    top_K = row_B[queue.row_K[chosen_K]]
-    found = _reasons(ledger, top_K, engine, reasons)
-    frame = _frame(ledger, queue, chosen_K, top_K, ids)
-    frame["decision"] = np.asarray(DECISIONS, dtype=object)[policy.zones.place(queue.p_K[chosen_K])]
-    frame |= {f"reason_{k + 1}": text for k, text in enumerate(found.texts(language))}
-    frame |= {f"evidence_{k + 1}": text for k, text in enumerate(Evidence(ledger).texts(top_K, found, ids))}
+    table = _Queue(ledger, queue, chosen_K, row_B[queue.row_K[chosen_K]], policy)
+    found = _reasons(ledger, table.top_K, engine, reasons)
     return Alerts(
-        frame=pd.DataFrame(frame),
+        frame=table.frame(found, ids, language),
         judged=int(judged_C.sum()),
         failed=int((~judged_C).sum()),
         known=int(known_C.sum()),
@@ -98,6 +94,37 @@ def make_alerts(
         labelled=bool((ledger.events.label >= 0).any()),
         reasons=found,
     )
+
+
+@dataclass(frozen=True)
+class _Queue:
+    """The chosen cards and days, and the row of the table that put each there (K,)."""
+
+    ledger: Ledger
+    queue: CardDays
+    chosen_K: Bools
+    top_K: Ints
+    policy: Policy
+
+    def frame(self, reasons: RowReasons, ids: Sequence[str], language: Language) -> pd.DataFrame:
+        plan, own = self.ledger.plan, self.ledger.frame.iloc[self.top_K]
+        days = pd.to_datetime(self.queue.day_K[self.chosen_K] * DAY_MS, unit="ms").strftime("%Y-%m-%d")
+        p_K = self.queue.p_K[self.chosen_K]
+        found = {
+            "day": pd.Series(days, dtype="str"),
+            "place": self.queue.places[self.chosen_K] + 1,
+            "card": own[str(plan.entity)].astype("str").to_numpy(),
+            "transactions": self.queue.rows_K[self.chosen_K],
+            "id": pd.Series([ids[row] for row in self.top_K.tolist()], dtype="str"),
+            "time": own[plan.time].to_numpy(),
+            "amount": own[plan.amount].to_numpy(),
+            "probability": p_K,
+            "decision": np.asarray(DECISIONS, dtype=object)[self.policy.zones.place(p_K)],
+        }
+        found |= {f"reason_{k + 1}": text for k, text in enumerate(reasons.texts(language))}
+        behind = Evidence(self.ledger).texts(self.top_K, reasons, ids)
+        found |= {f"evidence_{k + 1}": text for k, text in enumerate(behind)}
+        return pd.DataFrame(found)
 
 
 def _probabilities(cases: Cases, engine: Engine) -> Floats:
@@ -122,21 +149,6 @@ def _judgements(ledger: Ledger, row_B: Ints, p_B: Floats) -> Judgements:
         y_B=np.zeros(len(row_B)),
         p_B=p_B,
     )
-
-
-def _frame(ledger: Ledger, queue: CardDays, chosen_K: Bools, top_K: Ints, ids: Sequence[str]) -> dict[str, Any]:
-    plan, own = ledger.plan, ledger.frame.iloc[top_K]
-    days = pd.to_datetime(queue.day_K[chosen_K] * DAY_MS, unit="ms").strftime("%Y-%m-%d")
-    return {
-        "day": pd.Series(days, dtype="str"),
-        "place": queue.places[chosen_K] + 1,
-        "card": own[str(plan.entity)].astype("str").to_numpy(),
-        "transactions": queue.rows_K[chosen_K],
-        "id": pd.Series([ids[row] for row in top_K.tolist()], dtype="str"),
-        "time": own[plan.time].to_numpy(),
-        "amount": own[plan.amount].to_numpy(),
-        "probability": queue.p_K[chosen_K],
-    }
 
 
 def _reasons(ledger: Ledger, row_K: Ints, engine: Engine, reasons: int) -> RowReasons:

@@ -27,7 +27,7 @@ from pipelines.finance.fraud_fit import FITTERS, Learning
 from pipelines.finance.fraud_ledger import NO_ERRORS, Ledger, open_ledger
 from pipelines.finance.fraud_options import KIND, FraudOptions
 from pipelines.finance.fraud_queue import Judgements, alert_rate, queue_metrics
-from pipelines.finance.fraud_rows import FraudRows, choose_rows, rows_of
+from pipelines.finance.fraud_rows import FraudRows, Parts, choose_rows, rows_of
 from pipelines.finance.fraud_spec import make_spec
 from pipelines.finance.judging import FittedModel, Judged, judge
 from pipelines.finance.labels import LabelRule, find_rule
@@ -59,6 +59,29 @@ def train_fraud(
     progress(0.0, "reading the transactions")
     ledger, rule = _open(frame, options, errors)
     parts = choose_rows(ledger, fit_R, valid_R, options)
+    learning, valid_rows = _measure(ledger, parts, rule, options, progress)
+    fitted = FITTERS[options.preset](learning, progress)
+    progress(0.85, f"calibrating on {len(valid_rows.row_B)} rows")
+    seen = _Seen(ledger, valid_rows)
+    judged = judge(fitted, valid_rows.labelled, learning.spec, options, seen.rate(options))
+    metrics = {**judged.metrics, **queue_metrics(seen.judgements(judged.probability_B), seed=options.seed)}
+    check_floors(metrics, options.floors)
+    progress(0.95, "writing the bundle")
+    about = training_record(options, rule, fitted, learning.rows, valid_rows.labelled)
+    about |= {
+        "transactions": ledger.plan.to_json(),
+        "learned_rows": parts.to_json(),
+        "history": {"rows": len(frame), "refused": _causes(ledger.errors)},
+        "alerts_per_day": options.alerts_per_day,
+        "data_sha256": fingerprint(frame),
+    }
+    return _write(folder, options, learning.spec, fitted, judged, metrics, about)
+
+
+def _measure(
+    ledger: Ledger, parts: Parts, rule: LabelRule, options: FraudOptions, progress: Progress
+) -> tuple[Learning, FraudRows]:
+    """What is fitted from, and the validation rows."""
     progress(0.02, f"measuring {int(parts.fit_R.sum())} transactions to learn from")
     fitting = ledger.cases(parts.fit_R)
     spec = make_spec(fitting, options)
@@ -73,23 +96,7 @@ def train_fraud(
         spec=spec,
         options=options,
     )
-    del fitting
-    fitted = FITTERS[options.preset](learning, progress)
-    progress(0.85, f"calibrating on {len(valid_rows.row_B)} rows")
-    seen = _Seen(ledger, valid_rows)
-    judged = judge(fitted, valid_rows.labelled, spec, options, seen.rate(options))
-    metrics = {**judged.metrics, **queue_metrics(seen.judgements(judged.probability_B), seed=options.seed)}
-    check_floors(metrics, options.floors)
-    progress(0.95, "writing the bundle")
-    about = training_record(options, rule, fitted, fit_rows.labelled, valid_rows.labelled)
-    about |= {
-        "transactions": ledger.plan.to_json(),
-        "learned_rows": parts.to_json(),
-        "history": {"rows": len(frame), "refused": _causes(ledger.errors)},
-        "alerts_per_day": options.alerts_per_day,
-        "data_sha256": fingerprint(frame),
-    }
-    return _write(folder, options, spec, fitted, judged, metrics, about)
+    return learning, valid_rows
 
 
 def score_fraud(
