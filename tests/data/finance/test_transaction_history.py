@@ -87,7 +87,7 @@ def precision(train: pd.DataFrame, test: pd.DataFrame, columns: list[str]) -> fl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0])
 def test_columns_alone_tell_little_and_the_past_tells_much(seed: int) -> None:
     frame = make_transactions(History(rows=100_000, seed=seed))
     time = pd.to_datetime(frame["time"])
