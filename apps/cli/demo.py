@@ -23,7 +23,7 @@ from core.errors import AssayError, InputError
 ROWS, PICTURES, SHOWN = 20_000, 720, 24
 FIRM_YEARS = 400
 LINE = ["--texture", "painted", "--defects", "scratch,pit,stain,bump"]  # one product line, as a station sees it
-PAYMENTS, ALERTS_A_DAY = 30_000, 3
+PAYMENTS, ALERTS_A_DAY = 60_000, 3
 CREDIT, FRAUD, SURFACES = "demo_credit", "demo_fraud", "demo_surfaces"
 
 app = typer.Typer(add_completion=False)
