@@ -139,18 +139,15 @@ class _Reading:
 
 def _write(reading: _Reading, out: Path, progress: Progress) -> int:
     from data.tables import TableWriter  # noqa: PLC0415  (pandas)
-    from pipelines.finance.transactions.batch import own_features  # noqa: PLC0415
     from pipelines.finance.transactions.pieces import Carried  # noqa: PLC0415
 
     plan = reading.plan
     carried, rows = Carried(plan, plan.scopes), 0
     with TableWriter(out) as writer:
         for events, ids, errors in reading.pieces():
-            own = own_features(events.time_ms, events.steps, plan.unit)
-            measured = np.concatenate([own, carried.measure(events)], axis=1) if plan.scopes else own
-            writer.write(_frame(plan, events, ids, errors, measured))
+            writer.write(_frame(plan, events, ids, errors, carried.features(events)))
             rows += len(ids)
-            progress(0.5, f"{rows:,} transactions")
+            progress(0.0, f"measured {rows:,} transactions")
     return rows
 
 

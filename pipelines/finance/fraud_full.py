@@ -4,28 +4,24 @@ Trees learn from all chosen rows; the networks from all their frauds and some of
 Where the networks add nothing that those rows could prove, the trees alone are the model, as in `full`.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from core.cost import count_model
 from core.model import AssayModel
 from core.moe.options import count
-from core.runtime.export import export_onnx
 from core.train.cores import half_of_the_cores
 from data.spec import FeatureSpec
 from pipelines.finance import tree_model
 from pipelines.finance.boosting import Fitted, TrainingRows
 from pipelines.finance.exits import TOLERANCE, StageDraft
 from pipelines.finance.fraud_network import TRUNK, Reading, SequenceReader, find_reading, make_networks
-from pipelines.finance.full import GIVEN_UP, find_device, left_out_margins, origin_of
+from pipelines.finance.full import EXAMPLE_ROWS, GIVEN_UP, export_networks, find_device, left_out_margins, origin_of
 from pipelines.finance.judging import FittedModel
-from pipelines.finance.network import FoldNets, LearningRows, Networks, margins_of, single, train_folds
+from pipelines.finance.network import FoldNets, LearningRows, Networks, margins_of, train_folds
 from pipelines.finance.options import CreditOptions
 from pipelines.finance.rows import Labelled
 from pipelines.finance.stack import fit_stack
@@ -37,7 +33,6 @@ Folds = list[tuple[Ints, Ints]]
 Progress = Callable[[float, str], None]
 PART = "network"
 GOOD_ROWS = 30_000  # that the networks learn from, beside all frauds
-EXAMPLE_ROWS = 64
 
 
 def stack_sequences(
@@ -66,7 +61,7 @@ def stack_sequences(
     return FittedModel(
         parts={
             tree_model.PART: ("lightgbm", trees.text.encode()),
-            PART: ("onnx", _export(networks.served, rows.x_BF[:EXAMPLE_ROWS])),
+            PART: ("onnx", export_networks(networks.served, rows.x_BF[:EXAMPLE_ROWS])),
         },
         stages=(
             StageDraft(part=tree_model.PART, weights=(1.0,), operations=tree_model.comparisons(trees)),
@@ -113,16 +108,6 @@ def _learn(
             progress=lambda share, words: progress(share, f"networks over sequences: {words}"),
             origin=origin_of(some, some.x_BF[:0], spec, TRUNK),
         )
-
-
-def _export(served: FoldNets, x_BF: Floats) -> bytes:
-    table = single(x_BF)
-    given = torch.ones_like(table)
-    given[::2, ::3] = 0.0
-    with tempfile.TemporaryDirectory() as draft:
-        path = Path(draft) / "network.onnx"
-        export_onnx(served, {"table": table, "given": given}, path)
-        return path.read_bytes()
 
 
 def _operations(served: FoldNets) -> float:

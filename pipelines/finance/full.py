@@ -89,7 +89,7 @@ def stacked_model(text: str, comparisons: float, served: FoldNets, stack: Stack,
     return FittedModel(
         parts={
             tree_model.PART: ("lightgbm", text.encode()),
-            PART: ("onnx", _export(served, x_BF[:EXAMPLE_ROWS])),
+            PART: ("onnx", export_networks(served, x_BF[:EXAMPLE_ROWS])),
         },
         stages=(
             StageDraft(part=tree_model.PART, weights=(1.0,), operations=comparisons),
@@ -149,7 +149,8 @@ def left_out_margins(trees: Fitted, rows: TrainingRows, folds: Sequence[tuple[In
     return margin_B
 
 
-def _export(served: FoldNets, x_BF: Floats) -> bytes:
+def export_networks(served: FoldNets, x_BF: Floats) -> bytes:
+    """The networks in ONNX, compared with torch on some rows of which some values are hidden."""
     table = single(x_BF)
     given = torch.ones_like(table)
     given[::2, ::3] = 0.0

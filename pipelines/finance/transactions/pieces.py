@@ -45,6 +45,11 @@ class Carried:
         self.events = joined.take(self._kept(joined))
         return out
 
+    def features(self, piece: Events) -> Singles:
+        """The same beside what the transactions tell alone (N, F), as `plan.names` has them."""
+        own = own_features(piece.time_ms, piece.steps, self.plan.unit)
+        return np.concatenate([own, self.measure(piece)], axis=1) if self.scopes else own
+
     def _kept(self, events: Events) -> Ints:
         if not len(events):
             return np.empty(0, dtype=np.int64)
@@ -59,8 +64,7 @@ def measure_pieces(pieces: Iterable[Events], plan: TransactionPlan) -> Iterator[
     """Features (N, F) of one piece after the other, in their order; pieces follow each other as they came."""
     carried = Carried(plan, plan.scopes)
     for piece in pieces:
-        own = own_features(piece.time_ms, piece.steps, plan.unit)
-        yield np.concatenate([own, carried.measure(piece)], axis=1) if plan.scopes else own
+        yield carried.features(piece)
 
 
 def measure_to_file(

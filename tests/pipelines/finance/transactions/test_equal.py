@@ -9,10 +9,9 @@ from pipelines.finance.transactions.batch import measure_table
 from pipelines.finance.transactions.declaration import with_sequences
 from pipelines.finance.transactions.events import Events
 from pipelines.finance.transactions.quantities import DAY_MS
-from pipelines.finance.transactions.sequence import ABSENT_DAYS, sequences, sequences_of_table
 from pipelines.finance.transactions.stream import Stream
 from tests.pipelines.finance.transactions.plain_features import plain_features
-from tests.pipelines.finance.transactions.streams import event_of, make_plan, make_reading, run_stream
+from tests.pipelines.finance.transactions.streams import make_plan, make_reading, run_stream
 
 
 @settings(max_examples=25, deadline=None)
@@ -67,30 +66,6 @@ def test_a_history_of_more_than_it_keeps_equals_the_table() -> None:
     live = np.stack([*run_stream(events, plan, Stream(plan))])
     np.testing.assert_array_equal(live, table)
     assert table[-1, plan.names.index("card.count.90d")] == 50
-
-
-@pytest.mark.parametrize("late", [0.0, 0.2])
-def test_sequences_of_a_table_and_of_a_stream_are_the_same(late: float) -> None:
-    plan = make_plan()
-    events = make_reading(np.random.default_rng(4), 300, plan, late=late).events
-    scope = plan.scopes[0]
-
-    table = sequences_of_table(events, plan, scope, 6)
-
-    for number, view in enumerate(_views(events, plan)):
-        live = sequences(view, 6)
-        np.testing.assert_array_equal(live.values[0], table.values[number])
-        np.testing.assert_array_equal(live.days[0], table.days[number])
-    assert (table.days[0] == ABSENT_DAYS).all()
-    assert (table.days[-1] <= 0).all()
-
-
-def _views(events: Events, plan):
-    stream = Stream(plan)
-    for number in range(len(events)):
-        event = event_of(events, number, int(events.label[number]))
-        yield stream.view(0, event)
-        stream.add(event)
 
 
 def test_keys_of_several_counterparts_each_have_their_features() -> None:
